@@ -1,0 +1,54 @@
+# davit's everyday commands. Each line of a recipe is one that you can type.
+
+GO      ?= go
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# What the build needs: a C compiler and libseccomp for the seccomp compiler,
+# musl and the kernel's headers for the stage.
+BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-dev
+# What the tests and the demo need: a static busybox as a root file system, the
+# programs that write id maps of a user namespace, and what the tests look with.
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace
+# What the measurements need: the runtimes to compare with, and time(1) for peak memory.
+BENCH_PACKAGES = runc crun time
+PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
+
+# make bench PEERS='crun127=/path/to/crun' BENCH_FLAGS='-n 200 -only run'
+PEERS       ?=
+BENCH_FLAGS ?=
+
+.PHONY: help deps build test bench demo install generate clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+deps: ## install what is missing of Debian's packages and of Go's modules
+	dpkg-query --show $(PACKAGES) >/dev/null 2>&1 || $(SUDO) apt-get update
+	dpkg-query --show $(PACKAGES) >/dev/null 2>&1 || $(SUDO) apt-get install --yes --no-install-recommends $(PACKAGES)
+	$(GO) mod download
+
+build: ## build the programs into bin/
+	$(GO) build -trimpath -tags netgo,osusergo -ldflags '-s -w -linkmode external -extldflags -static' -o libcontainer/seccomp/compile/bin/compiler ./libcontainer/seccomp/compiler
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/davit ./runtime
+
+test: deps build ## check and test everything; as root also what needs root
+	$(GO) vet ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	$(GO) test ./...
+
+bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
+	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)
+
+demo: deps build ## run a container from Debian's busybox, and show its plan
+	contrib/demo/busybox bin/davit
+
+install: build ## install the programs below $(DESTDIR)$(PREFIX)
+	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit
+
+generate: ## write the generated code and the stage's program again
+	$(GO) generate ./...
+
+clean: ## remove what build made
+	rm -rf bin libcontainer/seccomp/compile/bin/compiler

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// commands are command lines to run one after the other.
+type commands [][]string
+
+// scenario is one thing to measure.
+type scenario struct {
+	name  string
+	about string
+	needs string // a cgroup controller, or ""
+	// measure gives one result for each runtime.
+	measure func(context.Context, *bench, scenario, options) []result
+	// steps are the commands whose time is the sample.
+	steps func(b *bench, p peer, id string) commands
+	// before makes the container that all rounds of a runtime use; nil where
+	// the steps make their own.
+	before func(b *bench, p peer, id string) commands
+}
+
+// scenarios are all that can be measured, in order.
+var scenarios = []scenario{
+	{
+		name: "run", about: "run /bin/true with the default configuration",
+		measure: measureRounds,
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "run", "--bundle", b.bundle("default"), id)}
+		},
+	},
+	{
+		name: "run-full", about: "the same with Docker's kind of seccomp profile, 20 mounts and limits",
+		measure: measureRounds,
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "run", "--bundle", b.bundle("full"), id)}
+		},
+	},
+	{
+		name: "create+start+delete", about: "create, start, delete --force of /bin/true",
+		measure: measureRounds,
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{
+				b.command(p, "create", "--bundle", b.bundle("default"), id),
+				b.command(p, "start", id),
+				b.command(p, "delete", "--force", id),
+			}
+		},
+	},
+	{
+		name: "state", about: "state of a created container",
+		measure: measureRounds,
+		before: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "create", "--bundle", b.bundle("default"), id)}
+		},
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "state", id)}
+		},
+	},
+	{
+		name: "version", about: "--version",
+		measure: measureRounds,
+		steps:   func(_ *bench, p peer, _ string) commands { return commands{{p.path, "--version"}} },
+	},
+	{
+		name: "memory-floor", about: "the least memory limit under which /bin/true starts and exits with 0",
+		needs: "memory", measure: measureFloors,
+	},
+}
+
+// scenarioNames are the names that -only takes.
+func scenarioNames() []string {
+	var names []string
+	for _, s := range scenarios {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// scenarioSet reads a list of names; the empty list is nil, for all.
+func scenarioSet(list string) (map[string]bool, error) {
+	if list == "" {
+		return nil, nil
+	}
+	names, set := scenarioNames(), map[string]bool{}
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("scenario %q: want one of %s", name, strings.Join(names, ", "))
+		}
+		set[name] = true
+	}
+	return set, nil
+}

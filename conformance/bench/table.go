@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// printTable prints what the runtimes did in one scenario.
+func printTable(w io.Writer, s scenario, rows []result, baselines []string) {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if s.name == "memory-floor" {
+		fmt.Fprintln(out, "\tKiB\t")
+	} else {
+		fmt.Fprintln(out, "\twall ms\tp10\tp90\tcpu ms\tp10\tp90\tpeak MB\t"+ratioHeads(rows, baselines))
+	}
+	for _, r := range rows {
+		if r.err == nil {
+			fmt.Fprintf(out, "%s\t%s\n", r.peer, figures(r, rows, baselines))
+		}
+	}
+	out.Flush()
+	for _, r := range rows {
+		if r.err != nil {
+			fmt.Fprintf(w, "%s: failed: %v\n", r.peer, r.err)
+		}
+	}
+}
+
+// figures are the cells of one runtime.
+func figures(r result, rows []result, baselines []string) string {
+	if r.floorKiB > 0 {
+		return fmt.Sprintf("%d\t", r.floorKiB)
+	}
+	cells := []string{
+		ms(median(r.wall)), ms(quantile(r.wall, 0.1)), ms(quantile(r.wall, 0.9)),
+		ms(median(r.cpu)), ms(quantile(r.cpu, 0.1)), ms(quantile(r.cpu, 0.9)),
+		fmt.Sprintf("%.1f", float64(median(r.peakKiB))/1024),
+	}
+	for _, b := range present(rows, baselines) {
+		cells = append(cells, ratio(median(r.wall), median(b.wall)), ratio(median(r.cpu), median(b.cpu)))
+	}
+	return strings.Join(cells, "\t") + "\t"
+}
+
+// ratioHeads are the heads of the ratio columns.
+func ratioHeads(rows []result, baselines []string) string {
+	var heads strings.Builder
+	for _, b := range present(rows, baselines) {
+		fmt.Fprintf(&heads, "wall/%s\tcpu/%s\t", b.peer, b.peer)
+	}
+	return heads.String()
+}
+
+// present are the results of those baselines that have figures.
+func present(rows []result, baselines []string) []result {
+	var found []result
+	for _, name := range baselines {
+		i := slices.IndexFunc(rows, func(r result) bool { return r.peer == name && len(r.wall) > 0 && r.err == nil })
+		if i >= 0 {
+			found = append(found, rows[i])
+		}
+	}
+	return found
+}
+
+// ms is a time in milliseconds.
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.2f", d.Seconds()*1000)
+}
+
+// ratio is a over b.
+func ratio(a, b time.Duration) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", float64(a)/float64(b))
+}

@@ -1,0 +1,68 @@
+package davit_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"testing"
+)
+
+// dependencies are the modules that the project imports, each with its reason.
+// Outside what the project exists for, a well-kept library beats own code.
+var dependencies = map[string]string{
+	"github.com/containerd/console":          "pseudo-terminals: raw mode, sizes, pty pairs",
+	"github.com/coreos/go-systemd/v22":       "systemd's D-Bus interface, for cgroups that systemd manages",
+	"github.com/cyphar/filepath-securejoin":  "paths inside a root that an attacker may be writing to (pathrs-lite)",
+	"github.com/godbus/dbus/v5":              "the values of that interface",
+	"github.com/moby/sys/mountinfo":          "the kernel's mount table",
+	"github.com/moby/sys/userns":             "whether we are in a user namespace",
+	"github.com/opencontainers/cgroups":      "cgroup v1, v2 and systemd drivers: runc's and the kubelet's value conversions",
+	"github.com/opencontainers/runtime-spec": "the specification's types",
+	"github.com/rogpeppe/go-internal":        "testscript: tests of a command line as text",
+	"github.com/seccomp/libseccomp-golang":   "compiles seccomp profiles, in the seccomp compiler program alone",
+	"github.com/sirupsen/logrus":             "its text and json log formats are what engines parse",
+	"github.com/spf13/cobra":                 "commands, completions and man pages",
+	"github.com/spf13/pflag":                 "cobra's flags, for what every command shares",
+	"github.com/vishvananda/netlink":         "network devices",
+	"github.com/vishvananda/netns":           "handles of network namespaces, as netlink takes them",
+	"golang.org/x/sys":                       "system calls and their constants",
+}
+
+func TestDependenciesAreListed(t *testing.T) {
+	required := directRequirements(t)
+	for module := range required {
+		if dependencies[module] == "" {
+			t.Errorf("go.mod requires %s, which has no reason here: if the standard library or a module already listed will do, use that; "+
+				"otherwise add one line to dependencies in dependencies_test.go that says what it is for", module)
+		}
+	}
+	for module := range dependencies {
+		if !required[module] {
+			t.Errorf("%s is listed here, and no direct requirement of go.mod: run `go mod tidy`, or remove its line from dependencies_test.go", module)
+		}
+	}
+}
+
+// directRequirements are the modules that go.mod requires for our own imports.
+func directRequirements(t *testing.T) map[string]bool {
+	t.Helper()
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatalf("reading go.mod: %v", err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatalf("reading go.mod: %v", err)
+	}
+	direct := map[string]bool{}
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			direct[r.Path] = true
+		}
+	}
+	return direct
+}

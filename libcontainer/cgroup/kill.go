@@ -1,0 +1,114 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killTime bounds the killing of a v1 cgroup, which takes rounds.
+const killTime = 10 * time.Second
+
+// Kill sends sig once to every process in the cgroup and below it. They are
+// frozen meanwhile, so that none is born in between, and always thawed after:
+// a paused container runs on. Processes that have ended are no error.
+func (m *Manager) Kill(sig unix.Signal) error {
+	if m.saved.Driver == Disabled {
+		return nil
+	}
+	if sig == unix.SIGKILL && m.saved.killTree() == nil {
+		if !m.saved.Unified {
+			_ = m.saved.thaw() // the v1 freezer holds the dead back
+		}
+		return nil
+	}
+	return m.saved.signal(sig)
+}
+
+// KillAll kills every process in the cgroup and below it, those too that are
+// born meanwhile. On v2 the kernel does that in one step and they may still be
+// dying when KillAll returns; Delete waits for them. No cgroup is no error.
+func (m *Manager) KillAll() error {
+	if m.saved.Driver == Disabled {
+		return nil
+	}
+	err := m.saved.killTree()
+	if m.saved.Unified && err == nil {
+		return nil
+	}
+	return m.saved.killRounds()
+}
+
+// killTree writes cgroup.kill, of v2 or of the v2 part of a hybrid host. A
+// cgroup that is gone needs no killing; a threaded one refuses.
+//
+// Linux 5.14: cgroup.kill.
+func (s Saved) killTree() error {
+	path, ok := s.Paths[""]
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	err := writeFile(path+"/cgroup.kill", "1")
+	if errors.Is(err, unix.ENOENT) && s.Unified && !isRoot(path) {
+		return nil
+	}
+	return err
+}
+
+// signal freezes, signals and thaws. A cgroup that does not freeze is
+// signalled all the same.
+func (s Saved) signal(sig unix.Signal) error {
+	if s.freeze() == nil {
+		defer func() { _ = s.thaw() }()
+	} else {
+		_ = s.thaw()
+	}
+	pids, err := pidsBelow(s.principal())
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if pid == os.Getpid() {
+			continue
+		}
+		if e := unix.Kill(pid, sig); e != nil && e != unix.ESRCH && err == nil {
+			err = fmt.Errorf("signalling process %d: %w", pid, e)
+		}
+	}
+	return err
+}
+
+// killRounds kills until no process is left. Without a new process allowed,
+// one round is enough; where there is no pids controller, a fork that the
+// freezer did not catch takes another.
+func (s Saved) killRounds() error {
+	if path, ok := s.Paths["pids"]; ok {
+		_ = writeFile(path+"/pids.max", "0")
+	}
+	d := newDrain(killTime)
+	for {
+		pids, err := pidsBelow(s.principal())
+		if err != nil || d.allEnded(pids) {
+			return err
+		}
+		if err := s.signal(unix.SIGKILL); err != nil {
+			return err
+		}
+		if err := d.waitFor(s.principal(), pids); err != nil {
+			return fmt.Errorf("killing cgroup %s: %w [%s]", relative(s.principal()), err, holders(s.principal()))
+		}
+	}
+}
+
+// allEnded reports whether the end of each of the processes was seen.
+func (d *drain) allEnded(pids []int) bool {
+	for _, pid := range pids {
+		if !d.ended[pid] {
+			return false
+		}
+	}
+	return true
+}

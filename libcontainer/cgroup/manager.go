@@ -1,0 +1,183 @@
+package cgroup
+
+import (
+	"fmt"
+	"maps"
+	"os"
+
+	"github.com/opencontainers/cgroups"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Options describe the cgroup of a new container.
+type Options struct {
+	// ID is the container's; it names the cgroup where Spec does not.
+	ID string
+	// Driver is who makes the cgroup; empty is [Cgroupfs].
+	Driver Driver
+	// Rootless says that the caller may lack rights on cgroups. See [ErrRootless].
+	Rootless bool
+	// Spec is the container's configuration: linux.cgroupsPath,
+	// linux.resources, org.systemd.property.* annotations, and what decides
+	// about the ownership of the cgroup.
+	Spec *specs.Spec
+}
+
+// A Manager is the cgroup of one container. Its methods are not meant to be
+// called from several goroutines at once.
+type Manager struct {
+	saved    Saved
+	warnings []string
+	backend  backend
+	opened   bool // by Open: the cgroup is made, or was
+	denied   bool // a rootless caller got no cgroup, and needs none
+}
+
+// backend is what differs between the drivers and the cgroup versions.
+type backend interface {
+	// create makes the cgroup, where that needs no process.
+	create() error
+	// attach puts a process into the cgroup.
+	attach(pid int) error
+	// limit writes the container's resources.
+	limit() error
+	// directory is the descriptor for CLONE_INTO_CGROUP, or nil.
+	directory() *os.File
+	// close closes that descriptor.
+	close() error
+	// stop ends what is not a directory: the systemd unit.
+	stop() error
+}
+
+// New returns the manager of a new container's cgroup. It reads from the
+// cgroup filesystem and writes nothing. It refuses a cgroup that has
+// processes in it or is frozen, and limits that this machine's cgroup version
+// cannot express.
+//
+// Spec: config-linux.md#cgroups-path
+func New(o Options) (*Manager, error) {
+	driver, err := ParseDriver(string(o.Driver))
+	if err != nil {
+		return nil, err
+	}
+	unified := cgroups.IsCgroup2UnifiedMode()
+	limits, warnings, err := convert(o.Spec, unified)
+	if err != nil {
+		return nil, err
+	}
+	if driver == Disabled {
+		return newDisabled(limits)
+	}
+	saved, err := locate(o, driver, unified)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkControllers(limits, saved); err != nil {
+		return nil, err
+	}
+	if err := saved.checkUnused(); err != nil {
+		return nil, err
+	}
+	m := &Manager{saved: saved, warnings: warnings}
+	m.backend, err = newBackend(saved, o.Spec, limits)
+	return m, err
+}
+
+// Open returns the manager that [Manager.Saved] described, for a later
+// process. It does no I/O. It knows no resources: Limit then does nothing.
+func Open(s Saved) (*Manager, error) {
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("opening the cgroup of a saved state: %w", err)
+	}
+	b, err := newBackend(s, nil, nil)
+	return &Manager{saved: s, backend: b, opened: true}, err
+}
+
+// newBackend returns the backend for s. Without limits it is one for a cgroup
+// that another process has made.
+func newBackend(s Saved, spec *specs.Spec, limits *cgroups.Resources) (backend, error) {
+	switch {
+	case s.Driver == Disabled:
+		return disabled{}, nil
+	case s.Driver == Systemd:
+		return newUnit(s, spec, limits)
+	case s.Unified:
+		return &unified{path: s.Paths[""], saved: s, limits: limits, owner: ownerUID(spec)}, nil
+	}
+	return &legacy{saved: s, limits: limits}, nil
+}
+
+// Warnings returns what the configuration asks for and this machine's cgroup
+// version ignores, one line each, for the caller's log.
+func (m *Manager) Warnings() []string { return m.warnings }
+
+// Saved returns what the state file keeps, before the cgroup exists.
+func (m *Manager) Saved() Saved { return m.saved }
+
+// Joins returns how the container's first process is to join the cgroup.
+func (m *Manager) Joins() Join {
+	switch {
+	case m.saved.Driver == Disabled || m.denied:
+		return JoinNone
+	case m.saved.Driver == Cgroupfs && m.saved.Unified:
+		return JoinByClone
+	}
+	return JoinByAttach
+}
+
+// Create makes the cgroup, with its controllers and its owner, where
+// [Manager.Joins] is [JoinByClone]; otherwise Attach makes it and Create does
+// nothing. If it fails, it leaves no new cgroup. The error is [ErrRootless] as
+// described there.
+func (m *Manager) Create() error { return m.applied(m.backend.create()) }
+
+// Attach puts a process into the cgroup, and makes it first unless Create has.
+// With [JoinByClone] it is the fallback for a host that refuses
+// CLONE_INTO_CGROUP. The error is [ErrRootless] as described there.
+func (m *Manager) Attach(pid int) error {
+	err := m.backend.attach(pid)
+	if err != nil && m.opened && !isRootless(err) {
+		return fmt.Errorf("adding pid %d to cgroups: %w", pid, cause(err))
+	}
+	return m.applied(err)
+}
+
+// applied notes that a rootless caller got no cgroup, and words other errors.
+func (m *Manager) applied(err error) error {
+	if err == nil {
+		return nil
+	}
+	if isRootless(err) {
+		m.denied = m.saved.Unified
+		return ErrRootless
+	}
+	// Compat(runc): its integration tests look for this phrase.
+	return fmt.Errorf("unable to apply cgroup configuration: %w", err)
+}
+
+// File returns the cgroup's directory, opened with O_PATH, for
+// CLONE_INTO_CGROUP. It belongs to the Manager: the caller does not close it.
+func (m *Manager) File() (*os.File, error) {
+	if f := m.backend.directory(); f != nil {
+		return f, nil
+	}
+	return nil, fmt.Errorf("opening the cgroup's directory: %w", os.ErrInvalid)
+}
+
+// Limit writes the configuration's resources, devices included. The process
+// may be in the cgroup already; it must not run the container's program yet.
+//
+// Spec: config-linux.md#control-groups
+func (m *Manager) Limit() error {
+	if m.denied {
+		return nil
+	}
+	return m.backend.limit()
+}
+
+// Close closes the descriptor that File returned.
+func (m *Manager) Close() error { return m.backend.close() }
+
+// Paths returns the absolute path of the cgroup on the host in each hierarchy,
+// by v1 controller; the empty name is the v2 hierarchy.
+func (m *Manager) Paths() map[string]string { return maps.Clone(m.saved.Paths) }

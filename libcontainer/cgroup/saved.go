@@ -1,0 +1,116 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Saved is what a state file keeps of a cgroup. It is written before the
+// cgroup exists, and suffices to kill what is in it and to remove it.
+type Saved struct {
+	Driver Driver `json:"driver"`
+	// Unified says that cgroup v2 is the only hierarchy.
+	Unified bool `json:"unified,omitempty"`
+	// Rootless is as in [Options].
+	Rootless bool `json:"rootless,omitempty"`
+	// Placed says that the configuration named the place (linux.cgroupsPath).
+	Placed bool `json:"placed,omitempty"`
+	// Paths are as [Manager.Paths] returns them.
+	Paths map[string]string `json:"paths,omitempty"`
+	// Unit is the systemd unit, with that driver.
+	Unit Unit `json:"unit,omitzero"`
+}
+
+// Unit names a systemd unit: PREFIX-NAME.scope in a slice, or NAME itself
+// where it ends in ".slice".
+type Unit struct {
+	Slice  string `json:"slice,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
+	Name   string `json:"name,omitempty"`
+}
+
+// check refuses values that no New has returned, so that a damaged state file
+// cannot make Delete remove something else.
+func (s Saved) check() error {
+	if _, err := ParseDriver(string(s.Driver)); err != nil {
+		return err
+	}
+	if s.Driver == "" {
+		return errors.New("the driver is missing")
+	}
+	if len(s.Paths) == 0 && s.Driver != Disabled {
+		return errors.New("the paths are missing")
+	}
+	for name, path := range s.Paths {
+		if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == mountpoint || path == "/" {
+			return fmt.Errorf("invalid path %q of hierarchy %q", path, name)
+		}
+	}
+	if s.Driver == Systemd && s.Unit.Name == "" {
+		return errors.New("the systemd unit is missing")
+	}
+	return nil
+}
+
+// directories returns the different paths in a fixed order, v2 first.
+func (s Saved) directories() []string {
+	dirs := make([]string, 0, len(s.Paths))
+	for name, path := range s.Paths {
+		if name != "" {
+			dirs = append(dirs, path)
+		}
+	}
+	slices.Sort(dirs)
+	if path, ok := s.Paths[""]; ok {
+		dirs = append([]string{path}, dirs...)
+	}
+	return slices.Compact(dirs)
+}
+
+// checkUnused refuses a cgroup that exists and has processes or is frozen: it
+// is another container's, whose processes would be killed with this one's.
+func (s Saved) checkUnused() error {
+	path := s.principal()
+	if unix.Access(path, unix.F_OK) != nil {
+		return nil
+	}
+	pids, err := pidsBelow(path)
+	if err != nil {
+		return err
+	}
+	// Compat(runc): its integration tests look for both phrases.
+	if len(pids) > 0 {
+		return fmt.Errorf("container's cgroup is not empty: %d process(es) found in %s", len(pids), path)
+	}
+	if frozen, err := s.paused(); err == nil && frozen {
+		return fmt.Errorf("container's cgroup unexpectedly frozen: %s", path)
+	}
+	return nil
+}
+
+// principal returns the path whose processes are the container's. On v1 that
+// is one hierarchy of many, which a container cannot do without.
+func (s Saved) principal() string {
+	if s.Unified {
+		return s.Paths[""]
+	}
+	if path, ok := s.Paths["devices"]; ok {
+		return path
+	}
+	return s.Paths["name=systemd"]
+}
+
+// exists reports whether any of the directories is there.
+func (s Saved) exists() bool {
+	for _, dir := range s.directories() {
+		if _, err := os.Lstat(dir); err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,174 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
+	"github.com/davit-containers/davit/libcontainer/spec"
+	"github.com/davit-containers/davit/libcontainer/stage"
+	"github.com/davit-containers/davit/libcontainer/state"
+)
+
+// Container is one container of a Runtime.
+type Container struct {
+	runtime *Runtime
+	dir     *state.Dir
+	state   *state.State
+	spec    *specs.Spec     // nil until it is needed
+	cgroup  *cgroup.Manager // nil until it is needed
+	pidfd   *os.File        // of the container's process where this process created it
+	starter *conversation   // with a stage that this process created and is to start
+}
+
+// Status is a container's, as the specification names it; paused comes from
+// the cgroup.
+// Spec: runtime.md#state
+type Status string
+
+// The statuses.
+const (
+	Creating Status = "creating"
+	Created  Status = "created"
+	Running  Status = "running"
+	Paused   Status = "paused"
+	Stopped  Status = "stopped"
+)
+
+// Load finds a container. ErrNotExist: there is none; ErrIncomplete: nothing
+// usable is known of it.
+func (r *Runtime) Load(id string) (*Container, error) {
+	if err := state.CheckID(id); err != nil {
+		return nil, err
+	}
+	dir, s, err := state.Open(r.Root, id)
+	if err != nil {
+		if dir != nil {
+			dir.Close()
+		}
+		return nil, err
+	}
+	return &Container{runtime: r, dir: dir, state: s}, nil
+}
+
+// Close releases what this process holds of the container, which goes on.
+func (c *Container) Close() error {
+	if c.pidfd != nil {
+		c.pidfd.Close()
+	}
+	if c.starter != nil {
+		c.starter.control.Close()
+	}
+	return c.dir.Close()
+}
+
+// ID is the container's id.
+func (c *Container) ID() string { return c.state.ID }
+
+// Pid is the container's process on the host; 0 before there is one.
+func (c *Container) Pid() int { return c.state.Pid }
+
+// Status asks the kernel what the container's process does; the state file
+// only says which process that is.
+func (c *Container) Status() (Status, error) {
+	pid, start := c.state.Pid, c.state.PidStart
+	if c.state.Phase == state.Creating {
+		pid, start = c.state.CreatorPid, c.state.CreatorStart
+	}
+	stat, err := sys.ProcStat(pid)
+	gone := errors.Is(err, unix.ESRCH)
+	switch {
+	case err != nil && !gone:
+		return "", fmt.Errorf("reading the state of process %d: %w", pid, err)
+	case gone || stat.StartTime != start || stat.State == 'Z' || stat.State == 'X':
+		return Stopped, nil
+	case c.state.Phase == state.Creating:
+		return Creating, nil
+	case isStage(pid):
+		return Created, nil
+	}
+	return c.runningOrPaused()
+}
+
+func (c *Container) runningOrPaused() (Status, error) {
+	m, err := c.manager()
+	if err != nil {
+		return "", err
+	}
+	paused, err := m.Paused()
+	if err != nil {
+		return "", err
+	}
+	if paused {
+		return Paused, nil
+	}
+	return Running, nil
+}
+
+// isStage tells whether a process still executes the stage. The name of its
+// program says so beyond doubt; who may not read that must believe the
+// process's own name.
+func isStage(pid int) bool {
+	dir := "/proc/" + strconv.Itoa(pid)
+	program, err := os.Readlink(dir + "/exe")
+	if err == nil && strings.HasPrefix(program, "/memfd:"+stage.Name) {
+		return true
+	}
+	if err == nil && !strings.HasSuffix(program, " (deleted)") {
+		return false
+	}
+	name, err := os.ReadFile(dir + "/comm")
+	return err == nil && strings.TrimSpace(string(name)) == stage.Name
+}
+
+// config is the configuration with which the container was created.
+func (c *Container) config() (*specs.Spec, error) {
+	if c.spec == nil {
+		s, err := spec.Decode(c.state.Config)
+		if err != nil {
+			return nil, fmt.Errorf("reading the state of container %s: %w", c.state.ID, err)
+		}
+		c.spec = s
+	}
+	return c.spec, nil
+}
+
+// manager is the container's cgroup.
+func (c *Container) manager() (*cgroup.Manager, error) {
+	if c.cgroup != nil {
+		return c.cgroup, nil
+	}
+	var saved cgroup.Saved
+	if err := json.Unmarshal(c.state.Cgroup, &saved); err != nil {
+		return nil, fmt.Errorf("reading the state of container %s: its cgroup: %w", c.state.ID, err)
+	}
+	m, err := cgroup.Open(saved)
+	if err != nil {
+		return nil, err
+	}
+	c.cgroup = m
+	return m, nil
+}
+
+// ownPidNamespace tells whether the end of the container's process is the
+// end of all others in the container.
+func (c *Container) ownPidNamespace() bool {
+	s, err := c.config()
+	if err != nil || s.Linux == nil {
+		return false
+	}
+	for _, ns := range s.Linux.Namespaces {
+		if ns.Type == specs.PIDNamespace {
+			return ns.Path == ""
+		}
+	}
+	return false
+}

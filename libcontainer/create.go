@@ -1,0 +1,227 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/idmap"
+	"github.com/davit-containers/davit/libcontainer/intelrdt"
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
+	"github.com/davit-containers/davit/libcontainer/plan"
+	"github.com/davit-containers/davit/libcontainer/seccomp"
+	"github.com/davit-containers/davit/libcontainer/stage"
+	"github.com/davit-containers/davit/libcontainer/state"
+)
+
+// creation is one container while it is made.
+type creation struct {
+	runtime *Runtime
+	id      string
+	bundle  *Bundle
+	options CreateOptions
+
+	rootfs  string
+	cgroup  *cgroup.Manager
+	filter  seccomp.Filter
+	plan    *plan.Plan
+	dir     *state.Dir
+	state   *state.State
+	rdt     *intelrdt.Group
+	files   files
+	stage   *stage.Process
+	mapped  idmap.Cache
+	trees   *treeOpener
+	limited bool
+}
+
+// Create makes the container of a bundle, up to the point where its program
+// can be started. When it fails, nothing is left of the container.
+// Spec: runtime.md#create
+func (r *Runtime) Create(id string, b *Bundle, o CreateOptions) (*Container, error) {
+	c, err := r.prepare(id, b, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range append(c.plan.Warnings, c.cgroup.Warnings()...) {
+		r.warn(w)
+	}
+	container, err := c.run()
+	if err != nil {
+		c.undo()
+	}
+	c.release()
+	return container, err
+}
+
+// run is the order of events. State comes before what it describes, so that
+// an end at any moment leaves what delete can find.
+func (c *creation) run() (*Container, error) {
+	for _, event := range []func(*creation) error{
+		(*creation).claim,
+		(*creation).makeNotifyDir,
+		(*creation).makeCgroup,
+		(*creation).openFiles,
+		(*creation).startStage,
+		(*creation).limit,
+		(*creation).converse,
+		(*creation).applyRdt,
+		(*creation).sendPidfd,
+		(*creation).saveCreated,
+	} {
+		if err := event(c); err != nil {
+			return nil, err
+		}
+	}
+	return c.hand()
+}
+
+// claim takes the id and writes down what is going to be made.
+func (c *creation) claim() error {
+	saved, err := json.Marshal(c.cgroup.Saved())
+	if err != nil {
+		return fmt.Errorf("encoding the cgroup's state: %w", err)
+	}
+	rdt, err := c.prepareRdt()
+	if err != nil {
+		return err
+	}
+	self := os.Getpid()
+	start, err := sys.StartTime(self)
+	if err != nil {
+		return fmt.Errorf("reading the start time of this process: %w", err)
+	}
+	c.state = &state.State{
+		OCIVersion: c.bundle.Spec.Version, ID: c.id, Phase: state.Creating,
+		Bundle: c.bundle.Path, Rootfs: c.rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(),
+		Annotations: c.bundle.Spec.Annotations, CreatorPid: self, CreatorStart: start,
+		Cgroup: saved, IntelRdt: rdt, Config: c.bundle.config,
+	}
+	c.dir, err = state.Create(c.runtime.Root, c.id, c.state)
+	return err
+}
+
+// makeCgroup makes the cgroup in which the stage is created, where it can be
+// created in one. A rootless caller who may not, and asked for nothing, goes
+// without.
+func (c *creation) makeCgroup() error {
+	err := c.cgroup.Create()
+	if errors.Is(err, cgroup.ErrRootless) {
+		c.runtime.warn(err.Error())
+		return nil
+	}
+	return err
+}
+
+func (c *creation) startStage() error {
+	wire, err := c.plan.Wire()
+	if err != nil {
+		return err
+	}
+	launch := stage.Launch{Stdio: c.options.Stdio, Preserve: c.files.preserved, Plan: wire, Files: c.files.plan, Clone: c.plan.Clone}
+	if c.cgroup.Joins() == cgroup.JoinByClone {
+		if launch.Cgroup, err = c.cgroup.File(); err != nil {
+			return err
+		}
+	}
+	c.stage, err = stage.Start(launch)
+	return err
+}
+
+// limit writes the cgroup's limits while the stage boots, if it is there
+// already and nothing of the stage's own can suffer: a stage that forks needs
+// room for a second process.
+func (c *creation) limit() error {
+	if c.plan.Join != plan.JoinClone || c.forks() {
+		return nil
+	}
+	return c.limitNow()
+}
+
+func (c *creation) limitNow() error {
+	if c.limited {
+		return nil
+	}
+	c.limited = true
+	return c.cgroup.Limit()
+}
+
+func (c *creation) forks() bool {
+	for i := range c.plan.Steps {
+		if c.plan.Steps[i].Op == plan.OpFork {
+			return true
+		}
+	}
+	return false
+}
+
+// saveCreated writes down that the container is created, and by which process.
+func (c *creation) saveCreated() error {
+	start, err := sys.StartTime(c.stage.Pid)
+	if err != nil {
+		return fmt.Errorf("reading the start time of the container's process: %w", err)
+	}
+	c.state.Phase, c.state.Pid, c.state.PidStart = state.Created, c.stage.Pid, start
+	if c.state.StartSteps, err = startSteps(c.plan); err != nil {
+		return err
+	}
+	if err := c.dir.Save(c.state); err != nil {
+		return err
+	}
+	if c.options.PidFile == "" {
+		return nil
+	}
+	return writePidFile(c.options.PidFile, c.stage.Pid)
+}
+
+// hand lets the container go: the stage waits for start, on its socket or,
+// where this process will start it, for one more word.
+func (c *creation) hand() (*Container, error) {
+	container := &Container{runtime: c.runtime, dir: c.dir, state: c.state, spec: c.bundle.Spec, cgroup: c.cgroup, pidfd: c.stage.Pidfd}
+	if !c.options.StartLater {
+		container.starter = &conversation{control: c.stage.Control, describe: describeIn(c.plan), warn: c.runtime.warn}
+		return container, c.dir.Unlock()
+	}
+	defer c.stage.Control.Close()
+	if err := sys.Send(c.stage.Control, []byte("go")); err != nil {
+		return nil, fmt.Errorf("releasing the stage: %w", err)
+	}
+	return container, c.dir.Unlock()
+}
+
+// undo removes all that was made. What fails here is left for delete --force,
+// which finds it in the state.
+func (c *creation) undo() {
+	if c.dir == nil {
+		return
+	}
+	if c.stage != nil {
+		sys.PidfdSignal(c.stage.Pidfd, unix.SIGKILL)
+		sys.PidfdWait(c.stage.Pidfd)
+		c.stage.Pidfd.Close()
+		c.stage.Control.Close()
+	}
+	if c.cgroup.KillAll() != nil || c.cgroup.Delete() != nil {
+		c.dir.Close()
+		return
+	}
+	if c.rdt != nil {
+		c.rdt.Remove()
+	}
+	c.dir.Remove()
+}
+
+// release closes what only the creation needed.
+func (c *creation) release() {
+	c.files.close()
+	c.mapped.Close()
+	c.cgroup.Close()
+	if c.trees != nil {
+		c.trees.stop()
+	}
+}

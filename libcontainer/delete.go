@@ -1,0 +1,171 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/hook"
+	"github.com/davit-containers/davit/libcontainer/intelrdt"
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
+	"github.com/davit-containers/davit/libcontainer/state"
+)
+
+// Delete removes a container that has stopped, or that was never started.
+// ErrRunning: it still runs.
+// Spec: runtime.md#delete
+func (c *Container) Delete() error {
+	if err := c.dir.Lock(); err != nil {
+		return err
+	}
+	status, err := c.Status()
+	if err != nil {
+		return err
+	}
+	if status != Stopped && status != Created {
+		return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.ID(), status, ErrRunning)
+	}
+	return c.remove()
+}
+
+// Destroy kills what is left of the container and removes it.
+func (c *Container) Destroy() error {
+	if err := c.lockForce(); err != nil {
+		return err
+	}
+	return c.remove()
+}
+
+// lockForce takes the lock. Who holds it creates the container, and gives up
+// when the container's processes are gone.
+func (c *Container) lockForce() error {
+	locked, err := c.dir.TryLock()
+	if err != nil || locked {
+		return err
+	}
+	if m, err := c.manager(); err == nil {
+		m.KillAll()
+	}
+	return c.dir.Lock()
+}
+
+// remove ends every process, then removes what they used, the state last:
+// whatever interrupts it, the state still says what there is to remove.
+func (c *Container) remove() error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if err := c.endInit(); err != nil {
+		return err
+	}
+	if err := m.KillAll(); err != nil {
+		return err
+	}
+	if err := m.Delete(); err != nil {
+		return err
+	}
+	if err := c.removeRdt(); err != nil {
+		return err
+	}
+	c.poststop()
+	return c.dir.Remove()
+}
+
+// endInit kills the container's process and waits until it is gone.
+func (c *Container) endInit() error {
+	if c.state.Phase == state.Creating {
+		return nil
+	}
+	pidfd, err := sys.PidfdOpenAt(c.state.Pid, c.state.PidStart)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("opening process %d: %w", c.state.Pid, err)
+	}
+	defer pidfd.Close()
+	if err := sys.PidfdSignal(pidfd, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("killing process %d: %w", c.state.Pid, err)
+	}
+	if err := c.thaw(); err != nil {
+		return err
+	}
+	exited, err := sys.PidfdPoll(pidfd, killTimeout)
+	if err == nil && !exited {
+		err = fmt.Errorf("it still runs %v after SIGKILL [it may hang in the kernel: see /proc/%d/stack]", killTimeout, c.state.Pid)
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the end of process %d: %w", c.state.Pid, err)
+	}
+	return nil
+}
+
+func (c *Container) removeRdt() error {
+	if len(c.state.IntelRdt) == 0 {
+		return nil
+	}
+	g, err := intelrdt.Parse(c.state.IntelRdt)
+	if err != nil {
+		return fmt.Errorf("reading the state of container %s: its resctrl group: %w", c.ID(), err)
+	}
+	return g.Remove()
+}
+
+// poststop runs the poststop hooks. Their failure is a warning.
+// Spec: runtime.md#lifecycle step 13
+func (c *Container) poststop() {
+	s, err := c.config()
+	if err != nil || len(hooks(s).Poststop) == 0 {
+		return
+	}
+	state, err := hookState(c.state, specs.StateStopped, 0)
+	if err != nil {
+		c.runtime.warn(err.Error())
+		return
+	}
+	for _, err := range hook.RunAll(context.Background(), "poststop", hooks(s).Poststop, state, hook.Options{Dir: c.state.Bundle}) {
+		c.runtime.warn(err.Error())
+	}
+}
+
+// ForceRemove removes a container whatever it is in the middle of: also one
+// whose creation or removal was interrupted. One that does not exist is fine.
+func (r *Runtime) ForceRemove(id string) error {
+	if err := state.CheckID(id); err != nil {
+		return err
+	}
+	dir, s, err := state.Open(r.Root, id)
+	switch {
+	case errors.Is(err, ErrNotExist):
+		return nil
+	case errors.Is(err, ErrIncomplete):
+		return r.removeIncomplete(dir, id)
+	case err != nil:
+		return err
+	}
+	err = (&Container{runtime: r, dir: dir, state: s}).Destroy()
+	if errors.Is(err, ErrNotExist) {
+		return nil // someone else removed it first
+	}
+	return err
+}
+
+// removeIncomplete waits for whoever is at it, and looks again.
+func (r *Runtime) removeIncomplete(dir *state.Dir, id string) error {
+	if err := dir.Lock(); err != nil {
+		dir.Close()
+		if errors.Is(err, ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	s, err := dir.Load()
+	if err == nil {
+		return (&Container{runtime: r, dir: dir, state: s}).remove()
+	}
+	return dir.Remove()
+}

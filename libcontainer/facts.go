@@ -1,0 +1,68 @@
+package libcontainer
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/host"
+	"github.com/davit-containers/davit/libcontainer/plan"
+)
+
+// facts gathers what a plan depends on. Only what the configuration makes
+// relevant is probed.
+func (b *Bundle) facts(o *CreateOptions) (plan.Facts, error) {
+	f := plan.Facts{
+		Privileged:      os.Geteuid() == 0 && host.EffectiveCaps()&(1<<unix.CAP_SYS_ADMIN) != 0,
+		Capabilities:    host.EffectiveCaps() & host.BoundingCaps(),
+		LastCapability:  host.LastCap(),
+		CgroupV2:        host.Cgroups() == host.CgroupV2,
+		InUserNamespace: host.InUserNS(),
+		Kcore:           exists("/proc/kcore"),
+	}
+	if f.InUserNamespace {
+		f.Privileged = false
+	}
+	p, l := b.Spec.Process, b.Spec.Linux
+	f.AppArmor = p != nil && p.ApparmorProfile != "" && host.AppArmor()
+	f.SELinux = (p != nil && p.SelinuxLabel != "" || l != nil && l.MountLabel != "") && host.SELinux()
+	if !f.CgroupV2 && b.mountsCgroups() {
+		if err := addHierarchies(&f); err != nil {
+			return f, err
+		}
+	}
+	if o.NoPivot {
+		mounts, err := host.FullProcMounts()
+		if err != nil {
+			return f, fmt.Errorf("reading the mount table: %w", err)
+		}
+		f.FullProcMounts = mounts
+	}
+	return f, nil
+}
+
+func (b *Bundle) mountsCgroups() bool {
+	for i := range b.Spec.Mounts {
+		if b.Spec.Mounts[i].Type == "cgroup" {
+			return true
+		}
+	}
+	return false
+}
+
+func addHierarchies(f *plan.Facts) error {
+	mounts, err := host.CgroupV1Mounts()
+	if err != nil {
+		return fmt.Errorf("reading the host's cgroup mounts: %w", err)
+	}
+	for _, m := range mounts {
+		f.Hierarchies = append(f.Hierarchies, plan.Hierarchy{Mountpoint: m.Mountpoint, Controllers: m.Controllers})
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(path, &st) == nil
+}

@@ -1,0 +1,145 @@
+package host
+
+import (
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// CgroupMode is which cgroups are mounted at /sys/fs/cgroup.
+type CgroupMode int
+
+// The modes.
+const (
+	// CgroupNone is none at all.
+	CgroupNone CgroupMode = iota
+	// CgroupV1 is a hierarchy for each controller.
+	CgroupV1
+	// CgroupHybrid is CgroupV1, and cgroup v2 at /sys/fs/cgroup/unified.
+	CgroupHybrid
+	// CgroupV2 is the unified hierarchy alone.
+	CgroupV2
+)
+
+// String is "none", "v1", "hybrid" or "v2".
+func (m CgroupMode) String() string {
+	switch m {
+	case CgroupV1:
+		return "v1"
+	case CgroupHybrid:
+		return "hybrid"
+	case CgroupV2:
+		return "v2"
+	}
+	return "none"
+}
+
+// Cgroups returns which cgroups the machine has.
+func Cgroups() CgroupMode { return cgroups() }
+
+var cgroups = sync.OnceValue(func() CgroupMode {
+	switch fsType(cgroupRoot) {
+	case unix.CGROUP2_SUPER_MAGIC:
+		return CgroupV2
+	case unix.TMPFS_MAGIC:
+		if fsType(cgroupRoot+"/unified") == unix.CGROUP2_SUPER_MAGIC {
+			return CgroupHybrid
+		}
+		return CgroupV1
+	}
+	return CgroupNone
+})
+
+// Hierarchy is a mounted cgroup v1 hierarchy.
+type Hierarchy struct {
+	// Controllers are its names, "cpu" and "cpuacct", or "name=systemd".
+	Controllers []string
+	// Mountpoint is where it is mounted, and Root which of its cgroups is seen
+	// there, "/" unless this process is in a container.
+	Mountpoint, Root string
+}
+
+// CgroupV1Mounts returns the mounted cgroup v1 hierarchies, each once, in the
+// order of their mounts. It is not to be changed.
+func CgroupV1Mounts() ([]Hierarchy, error) { return v1Mounts() }
+
+var v1Mounts = sync.OnceValues(func() ([]Hierarchy, error) {
+	own, err := SelfCgroups()
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup"))
+	if err != nil {
+		return nil, err
+	}
+	return hierarchies(mounts, own), nil
+})
+
+// hierarchies takes from mounts what has a controller, of which own are all
+// that exist: the other options are flags.
+func hierarchies(mounts []*mountinfo.Info, own map[string]string) []Hierarchy {
+	var all []Hierarchy
+	seen := map[string]bool{}
+	for _, m := range mounts {
+		h := Hierarchy{Mountpoint: m.Mountpoint, Root: m.Root}
+		for option := range strings.SplitSeq(m.VFSOptions, ",") {
+			if _, ok := own[option]; ok {
+				h.Controllers = append(h.Controllers, option)
+			}
+		}
+		if len(h.Controllers) > 0 && !seen[h.Controllers[0]] {
+			seen[h.Controllers[0]] = true
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// SelfCgroups returns the cgroup of this process in each hierarchy: by
+// controller or by "name=systemd" for cgroup v1, by "" for cgroup v2. It is not
+// to be changed.
+func SelfCgroups() (map[string]string, error) { return selfCgroups() }
+
+var selfCgroups = sync.OnceValues(func() (map[string]string, error) {
+	f, err := os.Open("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parseCgroups(f)
+})
+
+// parseCgroups reads lines such as "4:cpu,cpuacct:/user.slice" and "0::/". A
+// path may hold colons.
+func parseCgroups(r io.Reader) (map[string]string, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) < 3 {
+			continue
+		}
+		for name := range strings.SplitSeq(fields[1], ",") {
+			own[name] = fields[2]
+		}
+	}
+	return own, nil
+}
+
+// fsType is the magic number of the file system at path, 0 where there is none.
+func fsType(path string) int64 {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) != nil {
+		return 0
+	}
+	return int64(st.Type)
+}

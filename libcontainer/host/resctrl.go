@@ -1,0 +1,27 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+const resctrlRoot = "/sys/fs/resctrl"
+
+// Resctrl returns where the resctrl file system is mounted, "" where it is not.
+func Resctrl() string { return resctrl() }
+
+var resctrl = sync.OnceValue(func() string {
+	switch fsType(resctrlRoot) {
+	case 0:
+		return "" // the kernel makes the directory wherever it has resctrl
+	case unix.RDTGROUP_SUPER_MAGIC:
+		return resctrlRoot
+	}
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
+	if err != nil || len(mounts) == 0 {
+		return ""
+	}
+	return mounts[0].Mountpoint
+})

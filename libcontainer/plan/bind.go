@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// bind mounts a file or directory of the host.
+// Spec: config.md#linux-mount-options
+func (c *compiler) bind(m *specs.Mount, o *mountOptions, dest string) error {
+	if len(o.data) > 0 {
+		return &SpecError{"mounts: " + m.Destination, mountsSection,
+			fmt.Sprintf("bind mounts cannot have any filesystem-specific options applied, such as %q", o.data[0])}
+	}
+	source := m.Source
+	if !path.IsAbs(source) {
+		source = path.Join(c.opts.Bundle, source)
+	}
+	doing := "mounting " + m.Source + " at " + dest
+	if o.recursive {
+		doing = "recursively " + doing
+	}
+	if err := c.bindTree(doing, source, m, o); err != nil {
+		return err
+	}
+	if o.set != 0 || o.clear != 0 {
+		c.do(doing, OpSetAttr, num(o.set), num(o.clear), num(o.reset()), num(0), num(0))
+	}
+	c.finishMount(doing, o, dest, attachFlags("bind", o, dest))
+	return nil
+}
+
+// bindTree has the stage hold the tree: opened by itself, or by its parent
+// where the stage's user namespace may keep it from the source.
+func (c *compiler) bindTree(doing, source string, m *specs.Mount, o *mountOptions) error {
+	tree, mapped, err := c.mapping(source, m, o)
+	if err != nil {
+		return err
+	}
+	if c.ns.has(unix.CLONE_NEWUSER) && c.facts.Privileged {
+		c.parentTree(doing, tree)
+		return nil
+	}
+	flags := uint64(0)
+	if o.recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	if o.sourceNoFollow {
+		flags |= unix.AT_SYMLINK_NOFOLLOW
+	}
+	c.do(doing, OpOpenTree, str(source), num(flags))
+	if mapped {
+		userns := c.file(File{Kind: FileUserNS, UIDMap: tree.UIDMap, GIDMap: tree.GIDMap})
+		c.do("mapping the ids of "+source, OpMapTree, userns, truth(tree.MapRecursive))
+	}
+	return nil
+}
+
+// parentTree asks the parent for a tree at the moment of the step, when all
+// earlier mounts are there to be part of it.
+func (c *compiler) parentTree(doing string, tree Tree) {
+	if c.plan.Trees == nil {
+		c.plan.Trees = map[string]Tree{}
+	}
+	name := "tree " + strconv.Itoa(len(c.plan.Trees))
+	c.plan.Trees[name] = tree
+	c.do(doing, OpTakeTree, str(name))
+}
+
+// mapping sorts out the three ways to ask for an idmapped mount.
+// Spec: config.md#posix-platform-mounts
+func (c *compiler) mapping(source string, m *specs.Mount, o *mountOptions) (Tree, bool, error) {
+	tree := Tree{Source: source, Recursive: o.recursive, UIDMap: m.UIDMappings, GIDMap: m.GIDMappings, MapRecursive: o.ridmap}
+	if o.idmapOption != "" {
+		if err := tree.parseOption(o.idmapOption, c.spec.Linux); err != nil {
+			return tree, false, &SpecError{"mounts: " + m.Destination, mountsSection, err.Error()}
+		}
+	}
+	if !o.idmap && !o.ridmap && len(tree.UIDMap) == 0 && len(tree.GIDMap) == 0 {
+		return tree, false, nil
+	}
+	if !c.facts.Privileged {
+		return tree, false, &UnsupportedError{"mounts: " + m.Destination, "right to idmap a mount without privilege", "run as root, or drop idmap"}
+	}
+	if len(tree.UIDMap) == 0 && len(tree.GIDMap) == 0 {
+		if !c.ns.has(unix.CLONE_NEWUSER) {
+			return tree, false, &SpecError{"mounts: " + m.Destination, mountsSection,
+				"idmap without mappings takes those of the container's user namespace, and there is none"}
+		}
+		tree.Container = true
+	}
+	return tree, true, nil
+}
+
+// Compat(crun): idmap=uids=FROM-TO-SIZE#...;gids=..., with @ before FROM for
+// a host id relative to the container's user namespace.
+func (t *Tree) parseOption(option string, linux *specs.Linux) error {
+	for _, part := range strings.Split(option, ";") {
+		kind, ranges, found := strings.Cut(part, "=")
+		if !found {
+			return fmt.Errorf("idmap option %q is not uids=... or gids=...", part)
+		}
+		var into *[]specs.LinuxIDMapping
+		var container []specs.LinuxIDMapping
+		switch kind {
+		case "uids":
+			into, container = &t.UIDMap, linux.UIDMappings
+		case "gids":
+			into, container = &t.GIDMap, linux.GIDMappings
+		default:
+			return fmt.Errorf("idmap option names %q, neither uids nor gids", kind)
+		}
+		for _, r := range strings.Split(ranges, "#") {
+			mapping, err := parseRange(r, container)
+			if err != nil {
+				return err
+			}
+			*into = append(*into, mapping)
+		}
+	}
+	return nil
+}
+
+func parseRange(text string, container []specs.LinuxIDMapping) (specs.LinuxIDMapping, error) {
+	var m specs.LinuxIDMapping
+	numbers, relative := strings.CutPrefix(text, "@")
+	fields := strings.Split(numbers, "-")
+	if len(fields) != 3 {
+		return m, fmt.Errorf("idmap range %q is not FROM-TO-SIZE", text)
+	}
+	var n [3]uint32
+	for i, f := range fields {
+		v, err := strconv.ParseUint(f, 10, 32)
+		if err != nil {
+			return m, fmt.Errorf("idmap range %q has no number at %q", text, f)
+		}
+		n[i] = uint32(v)
+	}
+	m = specs.LinuxIDMapping{ContainerID: n[0], HostID: n[1], Size: n[2]}
+	if relative {
+		host, ok := hostID(container, m.HostID)
+		if !ok {
+			return m, fmt.Errorf("idmap range %q: id %d is not mapped in the container", text, m.HostID)
+		}
+		m.HostID = host
+	}
+	return m, nil
+}
+
+func hostID(mappings []specs.LinuxIDMapping, id uint32) (uint32, bool) {
+	for _, m := range mappings {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return m.HostID + (id - m.ContainerID), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// cgroupMount shows the container its cgroups: what type "cgroup" means
+// depends on how the host has mounted them.
+// Spec: config-linux.md#default-filesystems
+func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
+	if c.facts.CgroupV2 {
+		c.cgroup2Mount(m, o, dest)
+		return
+	}
+	c.cgroup1Mounts(o, dest)
+}
+
+// cgroup2Mount mounts the unified hierarchy, or binds it where a user
+// namespace without a cgroup namespace of its own may not mount it.
+// CVE-2023-25809: without privilege and cgroup namespace it is read-only.
+func (c *compiler) cgroup2Mount(m *specs.Mount, o *mountOptions, dest string) {
+	doing := "mounting cgroup2 at " + dest
+	if c.ns.has(unix.CLONE_NEWUSER) && !c.ns.has(unix.CLONE_NEWCGROUP) {
+		c.do(doing, OpOpenTree, str("/sys/fs/cgroup"), num(uint64(unix.AT_RECURSIVE)))
+		set := o.set
+		if !c.facts.Privileged {
+			set |= unix.MOUNT_ATTR_RDONLY
+		}
+		c.do(doing, OpSetAttr, num(set), num(0), num(0), num(0), num(0))
+		c.finishMount(doing, o, dest, 0)
+		return
+	}
+	plain := *m
+	plain.Type = "cgroup2"
+	c.newFS(&plain, o, dest)
+}
+
+// cgroup1Mounts makes a tmpfs with one mount in it for each hierarchy: the
+// hierarchy itself in a cgroup namespace, else the container's own cgroup.
+func (c *compiler) cgroup1Mounts(o *mountOptions, dest string) {
+	attrs := uint64(unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
+	doing := "mounting the cgroups at " + dest
+	c.do(doing, OpNewFS, str("tmpfs"), str("tmpfs"), list([]string{"mode=755"}), num(attrs), str(""))
+	c.finishMount(doing, o, dest, 0)
+	readonly := o.set & unix.MOUNT_ATTR_RDONLY
+	for _, h := range c.facts.Hierarchies {
+		c.cgroup1Mount(h, o, path.Join(dest, path.Base(h.Mountpoint)), attrs|readonly)
+	}
+	for _, h := range c.facts.Hierarchies {
+		name := path.Base(h.Mountpoint)
+		for _, controller := range strings.Split(name, ",") {
+			if controller != name {
+				c.do("linking "+controller, OpLink, str(name), str(path.Join(dest, controller)), num(0))
+			}
+		}
+	}
+	if readonly != 0 {
+		c.do("making "+dest+" read-only", OpSetAttrAt, str(dest), num(readonly), num(0), num(0), num(0))
+	}
+}
+
+func (c *compiler) cgroup1Mount(h Hierarchy, o *mountOptions, dest string, attrs uint64) {
+	doing := "mounting the cgroup hierarchy " + strings.Join(h.Controllers, ",") + " at " + dest
+	if c.ns.has(unix.CLONE_NEWCGROUP) {
+		c.do(doing, OpNewFS, str("cgroup"), str("cgroup"), list(hierarchyOptions(h)), num(attrs), str(""))
+	} else {
+		c.do(doing, OpOpenTree, str(c.cgroupPath(h)), num(uint64(unix.AT_RECURSIVE)))
+		c.do(doing, OpSetAttr, num(attrs), num(0), num(0), num(0), num(0))
+	}
+	c.finishMount(doing, &mountOptions{propagation: o.propagation}, dest, 0)
+}
+
+// hierarchyOptions are the mount options that name a hierarchy.
+func hierarchyOptions(h Hierarchy) []string {
+	for _, controller := range h.Controllers {
+		if strings.HasPrefix(controller, "name=") {
+			return []string{"none", controller}
+		}
+	}
+	return h.Controllers
+}
+
+// cgroupPath is the host's directory of the container's cgroup in a hierarchy.
+func (c *compiler) cgroupPath(h Hierarchy) string {
+	for _, controller := range h.Controllers {
+		if p, ok := c.opts.CgroupPaths[controller]; ok {
+			return p
+		}
+	}
+	return h.Mountpoint
+}

@@ -1,0 +1,162 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/plan"
+	"github.com/davit-containers/davit/libcontainer/seccomp"
+	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
+	"github.com/davit-containers/davit/libcontainer/state"
+)
+
+// CgroupDriver says who manages the containers' cgroups.
+type CgroupDriver = cgroup.Driver
+
+// The drivers.
+const (
+	Cgroupfs       = cgroup.Cgroupfs
+	Systemd        = cgroup.Systemd
+	CgroupDisabled = cgroup.Disabled
+)
+
+// Rootless says whether missing rights on cgroups are to be expected.
+type Rootless int
+
+// The ways to say it; auto means yes unless davit runs as root.
+const (
+	RootlessAuto Rootless = iota
+	RootlessYes
+	RootlessNo
+)
+
+// Runtime is a directory of containers and the way they are made.
+type Runtime struct {
+	Root     string           // the state directory, absolute
+	Cgroups  CgroupDriver     // "" is cgroupfs
+	Rootless Rootless         //
+	Warn     func(msg string) // is told, in one line, what goes on although it is not as asked; may be nil
+}
+
+// CreateOptions are what a caller says beyond the bundle. Paths are the host's.
+type CreateOptions struct {
+	Stdio         [3]*os.File                 // the program's standard streams where it has no terminal; nil is closed
+	ConsoleSocket string                      // is sent the terminal's master
+	Console       func(master *os.File) error // is given the terminal's master where there is no ConsoleSocket
+	PidFile       string                      // is written the pid
+	PidfdSocket   string                      // is sent a pidfd
+	NoPivot       bool                        // use chroot(2) instead of pivot_root(2)
+	NoNewKeyring  bool                        // keep the session keyring
+	PreserveFDs   int                         // descriptors passed on, after those of ListenFDs
+	ListenFDs     int                         // descriptors of systemd's socket activation, from 3 on
+	NotifySocket  string                      // a socket that is to appear as NOTIFY_SOCKET inside; its directory is made
+	StartLater    bool                        // another process will start the container: it waits on a socket
+}
+
+func (r *Runtime) warn(msg string) {
+	if r.Warn != nil {
+		r.Warn(msg)
+	}
+}
+
+func (r *Runtime) rootless() bool {
+	return r.Rootless == RootlessYes || r.Rootless == RootlessAuto && os.Geteuid() != 0
+}
+
+// IDs lists the containers, sorted, half-made ones included. A root that does
+// not exist is an error that Is fs.ErrNotExist.
+func (r *Runtime) IDs() ([]string, error) { return state.List(r.Root) }
+
+// Plan gives what Create would do, without doing anything.
+func (r *Runtime) Plan(id string, b *Bundle, o CreateOptions) (*plan.Plan, error) {
+	c, err := r.prepare(id, b, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.plan, nil
+}
+
+// prepare decides all that can be decided before anything is made.
+func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, error) {
+	if err := state.CheckID(id); err != nil {
+		return nil, err
+	}
+	c := &creation{runtime: r, id: id, bundle: b, options: o}
+	for _, decide := range []func(*creation) error{
+		(*creation).findRootfs, (*creation).addNotifySocket, (*creation).addListenFDs,
+		(*creation).chooseCgroup, (*creation).compileFilter, (*creation).compilePlan,
+	} {
+		if err := decide(c); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *creation) findRootfs() (err error) {
+	c.rootfs, err = c.bundle.rootfs()
+	return err
+}
+
+func (c *creation) chooseCgroup() (err error) {
+	c.cgroup, err = cgroup.New(cgroup.Options{
+		ID: c.id, Driver: c.runtime.Cgroups, Rootless: c.runtime.rootless(), Spec: c.bundle.Spec,
+	})
+	return err
+}
+
+// cacheDir is where compiled filters are kept; no container's id begins with a dot.
+func (r *Runtime) cacheDir() string { return r.Root + "/.seccomp" }
+
+func (c *creation) compileFilter() (err error) {
+	if l := c.bundle.Spec.Linux; l != nil && l.Seccomp != nil {
+		c.filter, err = compile.Load(l.Seccomp, c.runtime.cacheDir())
+	}
+	return err
+}
+
+func (c *creation) compilePlan() error {
+	facts, err := c.bundle.facts(&c.options)
+	if err != nil {
+		return err
+	}
+	c.plan, err = plan.Compile(c.bundle.Spec, facts, plan.Options{
+		ID: c.id, Bundle: c.bundle.Path, Rootfs: c.rootfs,
+		NoPivot: c.options.NoPivot, NoNewKeyring: c.options.NoNewKeyring,
+		PreserveFDs: c.options.ListenFDs + c.options.PreserveFDs, WaitForStart: c.options.StartLater,
+		Join: planJoin(c.cgroup.Joins()), CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
+	})
+	if err != nil {
+		return err
+	}
+	if c.plan.UIDMappings == nil && c.bundle.Spec.Process == nil {
+		return errors.New("config.json: process is required to create a container")
+	}
+	return nil
+}
+
+func planJoin(j cgroup.Join) plan.Join {
+	switch j {
+	case cgroup.JoinByClone:
+		return plan.JoinClone
+	case cgroup.JoinByAttach:
+		return plan.JoinAttach
+	default:
+		return plan.JoinNone
+	}
+}
+
+func planFilter(f seccomp.Filter) plan.Filter {
+	return plan.Filter{Program: f.Program, Flags: f.Flags, Notify: f.Notify}
+}
+
+// hooks gives the configuration's hooks, none where there are none.
+func hooks(s *specs.Spec) specs.Hooks {
+	if s == nil || s.Hooks == nil {
+		return specs.Hooks{}
+	}
+	return *s.Hooks
+}

@@ -1,0 +1,56 @@
+/* The loop. argv[1] is the number of the control socket; the plan's memfd
+ * and the plan's files have the numbers after it. */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <linux/close_range.h>
+
+#include "stage.h"
+
+#define FUNCTION(name, signature) op_##name,
+static int (*const operations[])(const struct step *) = { OPERATIONS(FUNCTION) };
+
+static int plan_fd;
+
+/* file_fd is the descriptor of one of the plan's files. */
+int file_fd(int64_t index) { return plan_fd + 1 + (int)index; }
+
+static int number(const char *text)
+{
+	int n = 0;
+	for (; *text >= '0' && *text <= '9' && n < 100000; text++)
+		n = 10 * n + *text - '0';
+	return n;
+}
+
+static int load_plan(void)
+{
+	struct stat st;
+	if (fstat(plan_fd, &st))
+		return -1;
+	void *plan = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, plan_fd, 0);
+	if (plan == MAP_FAILED)
+		return -1;
+	return wire_decode(plan, st.st_size);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2 || (control_fd = number(argv[1])) < 3)
+		return 125;
+	plan_fd = control_fd + 1;
+	prctl(PR_SET_NAME, "davit-stage");
+	umask(022);
+	if (sys(close_range, control_fd, ~0U, CLOSE_RANGE_CLOEXEC) || load_plan()) {
+		report_failure(0);
+		return 125;
+	}
+	for (uint32_t i = 0; i < wire_steps(); i++) {
+		const struct step *s = wire_step(i);
+		if (operations[s->op](s)) {
+			if (errno != ECANCELED)
+				report_failure(i);
+			return 125;
+		}
+	}
+	return 125; /* the last step does not return */
+}

@@ -1,0 +1,346 @@
+/* Mounts: opened detached, changed, and put in their place. */
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/magic.h>
+#include <linux/stat.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+
+#include "stage.h"
+
+#ifndef FSOPEN_CLOEXEC
+#error "linux/mount.h lacks the new mount API"
+#endif
+
+enum { ATTACH_PLAIN = 1, ATTACH_ON_PROC = 2, ATTACH_ONLY_PROC = 4 };
+enum { ATTR_RECURSIVE = 1 };
+
+int tree_fd = -1;
+static int empty_fd = -1, empty_used;
+
+int hold_tree(int fd)
+{
+	if (tree_fd >= 0)
+		close(tree_fd);
+	tree_fd = fd;
+	return fd < 0 ? -1 : 0;
+}
+
+static int move_to(int tree, int dest)
+{
+	return sys(move_mount, tree, "", dest, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static int clone_tree(int fd, const char *path, unsigned flags)
+{
+	return sys(open_tree, fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+}
+
+static int set_attributes(int fd, struct mount_attr attr, int recursive)
+{
+	return sys(mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr);
+}
+
+/* note_fs keeps what the file system says of the failure. */
+static int note_fs(int fs)
+{
+	char text[512];
+	int error = errno;
+	ssize_t size = read(fs, text, sizeof text);
+	if (size > 2)
+		note_bytes(text + 2, size - 2 - (text[size - 1] == '\n'));
+	close(fs);
+	errno = error;
+	return -1;
+}
+
+static int configure(int fs, char **options)
+{
+	for (; *options; options++) {
+		char *value = strchr(*options, '=');
+		if (value)
+			*value = 0; /* the plan's memory is private */
+		int failed = value ? sys(fsconfig, fs, FSCONFIG_SET_STRING, *options, value + 1, 0)
+				   : sys(fsconfig, fs, FSCONFIG_SET_FLAG, *options, NULL, 0);
+		if (value)
+			*value = '=';
+		if (failed)
+			return note_bytes(*options, strlen(*options)), note_bytes(": ", 2), -1;
+	}
+	return 0;
+}
+
+/* inherit_mode gives a tmpfs the mode of the directory that it covers. */
+static int inherit_mode(int fs, const char *dest)
+{
+	struct stat st;
+	int fd = *dest ? in_root(dest, O_PATH, 0) : -1;
+	if (fd < 0)
+		return 0;
+	char mode[6] = { 0 };
+	fstat(fd, &st);
+	close(fd);
+	for (int i = 0; i < 5; i++)
+		mode[i] = '0' + ((st.st_mode & 07777) >> 3 * (4 - i) & 7);
+	return sys(fsconfig, fs, FSCONFIG_SET_STRING, "mode", mode, 0);
+}
+
+int op_new_fs(const struct step *s)
+{
+	int fs = sys(fsopen, str(s, 0), FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -1;
+	if (sys(fsconfig, fs, FSCONFIG_SET_STRING, "source", str(s, 1), 0) || inherit_mode(fs, str(s, 4)) ||
+	    configure(fs, list(s, 2)) || sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return note_fs(fs);
+	int tree = sys(fsmount, fs, FSMOUNT_CLOEXEC, (unsigned)num(s, 3));
+	if (tree < 0)
+		return note_fs(fs);
+	close(fs);
+	return hold_tree(tree);
+}
+
+int op_open_tree(const struct step *s) { return hold_tree(clone_tree(AT_FDCWD, str(s, 0), num(s, 1))); }
+
+int op_map_tree(const struct step *s)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = file_fd(num(s, 0)) };
+	return set_attributes(tree_fd, attr, num(s, 1));
+}
+
+/* What the options do not name is reset too, unless it is locked by the
+ * namespace that the mount comes from: then it stays. */
+int op_set_attributes(const struct step *s)
+{
+	struct mount_attr attr = { num(s, 0), num(s, 1) | num(s, 2), num(s, 3), 0 };
+	int recursive = num(s, 4) & ATTR_RECURSIVE;
+	int failed = set_attributes(tree_fd, attr, recursive);
+	if (failed && errno == EPERM && num(s, 2)) {
+		attr.attr_clr = num(s, 1);
+		failed = set_attributes(tree_fd, attr, recursive);
+	}
+	return failed;
+}
+
+int op_set_attributes_at(const struct step *s)
+{
+	int fd = in_root(str(s, 0), O_PATH, 0);
+	if (fd < 0)
+		return -1;
+	struct mount_attr attr = { num(s, 1), num(s, 2), num(s, 3), 0 };
+	int failed = set_attributes(fd, attr, num(s, 4) & ATTR_RECURSIVE);
+	close(fd);
+	return failed;
+}
+
+int op_reconfigure(const struct step *s)
+{
+	int fd = in_root(str(s, 0), O_PATH, 0);
+	if (fd < 0)
+		return -1;
+	int fs = sys(fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+	close(fd);
+	if (fs < 0)
+		return -1;
+	if (configure(fs, list(s, 1)) || sys(fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0))
+		return note_fs(fs);
+	return close(fs);
+}
+
+static long fs_type(int fd)
+{
+	struct statfs st;
+	return fstatfs(fd, &st) ? -1 : (long)st.f_type;
+}
+
+/* open_dest opens the place to mount on, made like the mount in hand where
+ * it is missing. */
+static int open_dest(const char *dest, int64_t flags)
+{
+	struct stat st;
+	if (fstat(tree_fd, &st))
+		return -1;
+	int fd = in_root(dest, O_PATH, flags & ATTACH_PLAIN ? RESOLVE_NO_SYMLINKS : 0);
+	if (fd < 0 && errno == ENOENT)
+		fd = S_ISDIR(st.st_mode) ? make_dir(dest) : make_file(dest);
+	if (fd < 0 && errno == ELOOP && flags & ATTACH_PLAIN)
+		return note(ELOOP, "it must be mounted on ordinary directory, not through a symbolic link");
+	return fd;
+}
+
+static int same_mount_root(int a, int b)
+{
+	struct statx x, y;
+	unsigned mask = STATX_INO | STATX_MNT_ID;
+	if (sys(statx, a, "", AT_EMPTY_PATH, mask, &x) || sys(statx, b, "", AT_EMPTY_PATH, mask, &y))
+		return 1;
+	return x.stx_ino == y.stx_ino && x.stx_mnt_id == y.stx_mnt_id;
+}
+
+/* CVE-2019-16884, CVE-2025-52881: what covers proc would take the writes
+ * that are meant for it. */
+static int check_dest(int fd, int64_t flags)
+{
+	if (same_mount_root(fd, root_fd))
+		return note(EINVAL, "the mountpoint is on the top of rootfs");
+	if (fs_type(fd) == PROC_SUPER_MAGIC && !(flags & (ATTACH_ON_PROC | ATTACH_ONLY_PROC)))
+		return note(EINVAL, "it cannot be mounted because it is inside /proc");
+	if (flags & ATTACH_ONLY_PROC && fs_type(tree_fd) != PROC_SUPER_MAGIC)
+		return note(EINVAL, "it cannot be mounted because it is not of type proc");
+	return 0;
+}
+
+static int attach(const char *dest, int64_t flags)
+{
+	int fd = open_dest(dest, flags);
+	if (fd < 0)
+		return -1;
+	int failed = check_dest(fd, flags) || move_to(tree_fd, fd) ? -1 : 0;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return failed;
+}
+
+int op_attach(const struct step *s) { return attach(str(s, 0), num(s, 1)); }
+
+int op_label(const struct step *s)
+{
+	int fd = in_root(str(s, 0), O_RDONLY, 0);
+	if (fd < 0)
+		return -1;
+	int failed = fsetxattr(fd, "security.selinux", str(s, 1), strlen(str(s, 1)) + 1, 0);
+	close(fd);
+	return failed;
+}
+
+int op_propagate(const struct step *s) { return mount(NULL, str(s, 0), NULL, num(s, 1), NULL); }
+
+/* isolate makes the mount that holds the path private where it is shared: a
+ * shared parent cannot be pivoted from, and would carry our mounts to the host. */
+static int isolate(const char *path)
+{
+	char at[4096];
+	if (strlen(path) >= sizeof at)
+		return note(ENAMETOOLONG, "");
+	strcpy(at, path);
+	while (mount(NULL, at, NULL, MS_PRIVATE, NULL)) {
+		char *slash = strrchr(at, '/');
+		if (errno != EINVAL || !slash || !at[1])
+			return -1;
+		slash[slash == at] = 0;
+	}
+	return 0;
+}
+
+/* op_root mounts the root onto itself, or with no mount namespace only opens it. */
+int op_root(const struct step *s)
+{
+	const char *path = str(s, 0);
+	if (num(s, 1)) {
+		if (num(s, 1) > 1 && isolate(path))
+			return -1;
+		if (hold_tree(clone_tree(AT_FDCWD, path, AT_RECURSIVE)))
+			return -1;
+		if (sys(move_mount, tree_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
+			return -1;
+	}
+	root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root_fd < 0 ? -1 : 0;
+}
+
+int op_empty(const struct step *s)
+{
+	int fs = sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -1;
+	if (configure(fs, list(s, 0)) || sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return note_fs(fs);
+	empty_fd = sys(fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	close(fs);
+	return empty_fd < 0 ? -1 : 0;
+}
+
+/* mask_tree is what hides: the empty directory itself at first, since a
+ * detached mount cannot be cloned, and clones of it from then on; for a file
+ * the null device. */
+static int mask_tree(int is_dir)
+{
+	if (is_dir && !empty_used++)
+		return empty_fd;
+	if (is_dir)
+		return clone_tree(empty_fd, "", AT_EMPTY_PATH);
+	int null = in_root("/dev/null", O_PATH | O_NOFOLLOW, 0);
+	if (null < 0)
+		return note(errno, "opening /dev/null to mask with");
+	if (!is_null_device(null))
+		return note(EINVAL, "container's /dev/null is invalid: it is not the null device");
+	int tree = clone_tree(null, "", AT_EMPTY_PATH);
+	close(null);
+	return tree;
+}
+
+int op_mask(const struct step *s)
+{
+	struct stat st;
+	int fd = in_root(str(s, 0), O_PATH, 0);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	if (fstat(fd, &st))
+		return -1;
+	int tree = mask_tree(S_ISDIR(st.st_mode));
+	if (tree < 0 || move_to(tree, fd))
+		return -1;
+	if (tree != empty_fd)
+		close(tree);
+	return close(fd);
+}
+
+int op_read_only(const struct step *s)
+{
+	int fd = in_root(str(s, 0), O_PATH, 0);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	int tree = clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
+	if (tree < 0 || set_attributes(tree, attr, 1) || move_to(tree, fd))
+		return -1;
+	close(tree);
+	return close(fd);
+}
+
+static int detach_old(int old)
+{
+	return fchdir(old) || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) || umount2(".", MNT_DETACH) || chdir("/") ? -1 : 0;
+}
+
+int op_pivot(const struct step *s)
+{
+	(void)s;
+	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (old < 0 || fchdir(root_fd) || sys(pivot_root, ".", ".") || detach_old(old))
+		return -1;
+	return close(old);
+}
+
+int op_chroot(const struct step *s)
+{
+	(void)s;
+	return fchdir(root_fd) || chroot(".") || chdir("/") ? -1 : 0;
+}
+
+/* op_move_root hides the host's whole proc and sysfs first: seen after
+ * chroot, they would allow the container to mount its own unmasked. */
+int op_move_root(const struct step *s)
+{
+	for (char **hide = list(s, 0); *hide; hide++) {
+		if (mount(NULL, *hide, NULL, MS_SLAVE | MS_REC, NULL) && errno == ENOENT)
+			continue;
+		if (umount2(*hide, MNT_DETACH) && mount("tmpfs", *hide, "tmpfs", 0, NULL))
+			return -1;
+	}
+	if (fchdir(root_fd) || mount(".", "/", NULL, MS_MOVE, NULL))
+		return -1;
+	return op_chroot(s);
+}

@@ -1,0 +1,192 @@
+/* The container's files: everything goes through in_root, by descriptor, so
+ * that no symbolic link, however it moves, leads out of the root.
+ * CVE-2021-30465, CVE-2024-45310, CVE-2026-41579. */
+#include <linux/openat2.h>
+#include <sys/sysmacros.h>
+
+#include "stage.h"
+
+int root_fd = -1;
+
+enum { MAX_PATH = 4096, MAX_LINKS = 40, MAX_RETRIES = 128 };
+
+/* in_root opens a path of the container. Renames that go on meanwhile make
+ * the kernel ask for another try. */
+int in_root(const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
+	};
+	int fd = -1;
+	for (int i = 0; i < MAX_RETRIES; i++) {
+		fd = sys(openat2, root_fd, *path ? path : "/", &how, sizeof how);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
+/* A path that is being resolved: done holds what was found, without links;
+ * rest what is left to go. */
+struct walk {
+	char done[MAX_PATH], rest[MAX_PATH];
+	int links;
+};
+
+static int too_long(void) { errno = ENAMETOOLONG; return -1; }
+
+static int next_name(struct walk *w, char name[256])
+{
+	char *from = w->rest + strspn(w->rest, "/");
+	size_t size = strcspn(from, "/");
+	if (size > 255)
+		return too_long();
+	memcpy(name, from, size);
+	name[size] = 0;
+	memmove(w->rest, from + size, strlen(from + size) + 1);
+	return size > 0;
+}
+
+static int descend(struct walk *w, const char *name)
+{
+	size_t used = strlen(w->done), size = strlen(name);
+	if (used + 1 + size >= MAX_PATH)
+		return too_long();
+	w->done[used] = '/';
+	memcpy(w->done + used + 1, name, size + 1);
+	return 0;
+}
+
+static void ascend(struct walk *w)
+{
+	char *slash = strrchr(w->done, '/');
+	if (slash)
+		*slash = 0;
+}
+
+/* follow puts a link's target before the rest. */
+static int follow(struct walk *w, int link)
+{
+	char target[MAX_PATH];
+	ssize_t size = readlinkat(link, "", target, sizeof target);
+	if (size < 0)
+		return -1;
+	size_t rest = strlen(w->rest);
+	if (++w->links > MAX_LINKS) {
+		errno = ELOOP;
+		return -1;
+	}
+	if (size + 1 + rest >= MAX_PATH)
+		return too_long();
+	memmove(w->rest + size + 1, w->rest, rest + 1);
+	memcpy(w->rest, target, size);
+	w->rest[size] = '/';
+	if (target[0] == '/')
+		w->done[0] = 0;
+	return 0;
+}
+
+/* create makes one missing entry in the directory resolved so far. */
+static int create(struct walk *w, const char *name, int file)
+{
+	int dir = in_root(w->done, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	if (dir < 0)
+		return -1;
+	int made = file ? mknodat(dir, name, S_IFREG | 0644, 0) : mkdirat(dir, name, 0755);
+	int error = errno;
+	close(dir);
+	errno = error;
+	return made && errno != EEXIST ? -1 : 0;
+}
+
+/* step resolves one name, creating it where it is missing. */
+static int step_into(struct walk *w, const char *name, int file)
+{
+	if (!strcmp(name, "."))
+		return 0;
+	if (!strcmp(name, "..")) {
+		ascend(w);
+		return 0;
+	}
+	if (descend(w, name))
+		return -1;
+	int fd = in_root(w->done, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+	int found = fd >= 0;
+	if (!found && errno != ENOENT && errno != ELOOP)
+		return -1;
+	if (!found && errno == ENOENT) {
+		ascend(w);
+		return create(w, name, file) ? -1 : descend(w, name);
+	}
+	struct stat st = { 0 };
+	if (found)
+		fstat(fd, &st);
+	int result = 0;
+	if (S_ISLNK(st.st_mode)) {
+		ascend(w);
+		result = follow(w, fd);
+	}
+	if (found)
+		close(fd);
+	return result;
+}
+
+/* make opens a path, creating what is missing of it: directories, and at its
+ * end a file where one is wanted. */
+static int make(const char *path, int file)
+{
+	int fd = in_root(path, O_PATH, 0);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	struct walk w = { .done = "" };
+	char name[256];
+	int more;
+	if (strlen(path) >= MAX_PATH)
+		return too_long();
+	strcpy(w.rest, path);
+	while ((more = next_name(&w, name)) > 0)
+		if (step_into(&w, name, file && !w.rest[strspn(w.rest, "/")]))
+			return -1;
+	return more < 0 ? -1 : in_root(w.done, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+}
+
+int make_dir(const char *path) { return make(path, 0); }
+int make_file(const char *path) { return make(path, 1); }
+
+/* make_parent opens the directory of a path and gives the path's last name. */
+int make_parent(const char *path, char name[256])
+{
+	char dir[MAX_PATH];
+	size_t size = strlen(path);
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	if (size >= MAX_PATH)
+		return too_long();
+	memcpy(dir, path, size);
+	dir[size] = 0;
+	char *slash = strrchr(dir, '/');
+	const char *last = slash ? slash + 1 : dir;
+	if (strlen(last) > 255)
+		return too_long();
+	if (!*last || !strcmp(last, ".") || !strcmp(last, ".."))
+		return note(EINVAL, "the path has no last name");
+	strcpy(name, last);
+	if (slash)
+		*slash = 0;
+	return make_dir(slash ? dir : "");
+}
+
+/* is_null_device: nothing else may stand in for /dev/null.
+ * CVE-2025-31133. */
+int is_null_device(int fd)
+{
+	struct stat st;
+	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+int op_mkdir(const struct step *s)
+{
+	int fd = make_dir(str(s, 0));
+	return fd < 0 ? -1 : close(fd);
+}

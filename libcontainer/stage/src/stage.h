@@ -1,0 +1,72 @@
+/* The stage: makes a container's process from inside, by executing a plan's
+ * steps one after the other. It decides nothing; what it finds in the
+ * container's files is all that can make two runs of one plan differ.
+ *
+ * No heap, no stdio, no locale, no name service. Every function returns -1
+ * with errno, and may leave a note that tells more. */
+#ifndef STAGE_H
+#define STAGE_H
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "ops.h"
+
+/* wire.c: the plan as decoded in place. */
+struct step {
+	uint16_t op;
+	uint16_t values;
+	uint32_t first; /* index of the first value */
+};
+
+int wire_decode(void *plan, size_t size);
+uint32_t wire_steps(void);
+const struct step *wire_step(uint32_t i);
+int64_t num(const struct step *s, int i);
+const char *str(const struct step *s, int i);
+const void *bytes(const struct step *s, int i, size_t *size);
+char **list(const struct step *s, int i);
+
+/* talk.c: the conversation with the parent. */
+enum { TALK_SIZE = 8192 };
+extern int control_fd;
+int tell(const char *word, const char *text, int fd);
+int ask(const char *word, const char *text, int fd, int *answer_fd);
+int await_start(int listener);
+void report_failure(uint32_t step);
+int note(int error, const char *text);
+void note_bytes(const char *text, size_t size);
+int note_clear(void);
+const char *decimal(int64_t n, char buf[24]);
+
+/* path.c: the container's files. */
+extern int root_fd;
+int in_root(const char *path, uint64_t flags, uint64_t resolve);
+int make_dir(const char *path);
+int make_file(const char *path);
+int make_parent(const char *path, char name[256]);
+int is_null_device(int fd);
+
+/* main.c: the descriptor of one of the plan's files. */
+int file_fd(int64_t index);
+
+/* mount.c: tree_fd is the mount in hand, from its opening to the next one's. */
+extern int tree_fd;
+int hold_tree(int fd);
+
+/* Calls that musl has no wrapper for. */
+#include <sys/syscall.h>
+#define sys(name, ...) syscall(SYS_##name, __VA_ARGS__)
+
+/* The operations, one function each, with the table's name. */
+#define DECLARE(name, signature) int op_##name(const struct step *s);
+OPERATIONS(DECLARE)
+#undef DECLARE
+
+#endif

@@ -1,0 +1,128 @@
+package libcontainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/hook"
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
+	"github.com/davit-containers/davit/libcontainer/plan"
+)
+
+// Start runs the program of a created container, and the poststart hooks.
+// When it returns without an error the program has been executed.
+// Spec: runtime.md#start
+func (c *Container) Start() error {
+	talk, err := c.beginStart()
+	if err != nil {
+		return err
+	}
+	defer talk.control.Close()
+	if err := talk.awaitExec(); err != nil {
+		return err
+	}
+	return c.poststart()
+}
+
+// beginStart tells the stage to go on: by the word for which a stage of this
+// process waits, or through the socket on which it listens.
+func (c *Container) beginStart() (*conversation, error) {
+	if talk := c.starter; talk != nil {
+		c.starter = nil
+		return talk, talk.proceed()
+	}
+	status, err := c.Status()
+	if err != nil {
+		return nil, err
+	}
+	if status != Created {
+		return nil, c.cannotStart(status)
+	}
+	return c.connect()
+}
+
+func (c *Container) cannotStart(status Status) error {
+	if status == Stopped {
+		return fmt.Errorf("cannot start a container that has stopped: %w", ErrNotCreated)
+	}
+	return fmt.Errorf("cannot start an already running container: %w, it is %s", ErrNotCreated, status)
+}
+
+// connect talks to the stage through its socket. The stage hears one caller
+// only: who is not accepted came too late.
+func (c *Container) connect() (*conversation, error) {
+	control, err := sys.Dial(c.dir.File(), startSocket, unix.SOCK_SEQPACKET)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the container: %w", err)
+	}
+	talk := &conversation{control: control, describe: c.describeStart, warn: c.runtime.warn}
+	if err := c.handshake(talk); err != nil {
+		control.Close()
+		return nil, err
+	}
+	return talk, nil
+}
+
+func (c *Container) handshake(talk *conversation) error {
+	err := sys.Send(talk.control, []byte("start"))
+	if err == nil {
+		_, err = talk.expect("accepted", "")
+	}
+	if errors.Is(err, errStageDied) || errors.Is(err, unix.EPIPE) {
+		return c.cannotStart(Running)
+	}
+	return err
+}
+
+// startSteps keeps the words of the steps that follow the wait for start: a
+// failure then is another process's to report.
+func startSteps(p *plan.Plan) ([]byte, error) {
+	words := map[int]stepWords{}
+	waiting := false
+	for i := range p.Steps {
+		if waiting {
+			words[i], _ = describeIn(p)(i)
+		}
+		waiting = waiting || p.Steps[i].Op == plan.OpAwaitStart
+	}
+	if !waiting {
+		return nil, nil
+	}
+	return json.Marshal(words)
+}
+
+// describeStart finds the words that startSteps kept.
+func (c *Container) describeStart(step int) (stepWords, bool) {
+	words := map[int]stepWords{}
+	if err := json.Unmarshal(c.state.StartSteps, &words); err != nil {
+		return stepWords{}, false
+	}
+	w, ok := words[step]
+	return w, ok
+}
+
+// poststart runs the poststart hooks; a container whose hooks fail is stopped.
+// Spec: runtime.md#lifecycle step 9
+func (c *Container) poststart() error {
+	s, err := c.config()
+	if err != nil {
+		return err
+	}
+	list := hooks(s).Poststart
+	if len(list) == 0 {
+		return nil
+	}
+	state, err := hookState(c.state, specs.StateRunning, c.state.Pid)
+	if err == nil {
+		err = hook.Run(context.Background(), "poststart", list, state, hook.Options{Dir: c.state.Bundle})
+	}
+	if err != nil {
+		c.Signal(unix.SIGKILL)
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+package libcontainer
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/idmap"
+	"github.com/davit-containers/davit/libcontainer/plan"
+)
+
+// answerTree opens a mount tree for a stage that may not, in the stage's own
+// mount namespace, where what was mounted so far is part of it.
+func (c *creation) answerTree(talk *conversation, name string) error {
+	if _, err := talk.expect("sync", name); err != nil {
+		return err
+	}
+	tree := c.plan.Trees[name]
+	userns, err := c.treeUserNS(&tree)
+	if err != nil {
+		return err
+	}
+	if c.trees == nil {
+		if c.trees, err = newTreeOpener(c.stage.Pid); err != nil {
+			return err
+		}
+	}
+	f, err := c.trees.open(&tree, userns)
+	if err != nil {
+		return fmt.Errorf("mounting %s: %w", tree.Source, err)
+	}
+	defer f.Close()
+	return talk.proceed(int(f.Fd()))
+}
+
+// treeUserNS is the user namespace whose mappings the tree is to have; nil
+// for a tree that is not idmapped.
+func (c *creation) treeUserNS(t *plan.Tree) (*os.File, error) {
+	switch {
+	case t.Container:
+		f, err := os.Open("/proc/" + strconv.Itoa(c.stage.Pid) + "/ns/user")
+		if err != nil {
+			return nil, fmt.Errorf("opening the container's user namespace: %w", pathError(err))
+		}
+		c.files.owned = append(c.files.owned, f)
+		return f, nil
+	case len(t.UIDMap) > 0 || len(t.GIDMap) > 0:
+		return c.mapped.UserNS(idmap.Maps{UIDs: t.UIDMap, GIDs: t.GIDMap})
+	default:
+		return nil, nil
+	}
+}
+
+// treeOpener is a thread in another process's mount namespace.
+type treeOpener struct {
+	requests chan func()
+	started  chan error
+}
+
+// newTreeOpener starts the thread. It is never used for anything else: a
+// thread that has changed its namespace ends with its goroutine.
+func newTreeOpener(pid int) (*treeOpener, error) {
+	t := &treeOpener{make(chan func()), make(chan error)}
+	go t.serve(pid)
+	return t, <-t.started
+}
+
+func (t *treeOpener) serve(pid int) {
+	runtime.LockOSThread()
+	err := enterMountNS(pid)
+	t.started <- err
+	if err != nil {
+		return
+	}
+	for request := range t.requests {
+		request()
+	}
+}
+
+func enterMountNS(pid int) error {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/ns/mnt")
+	if err != nil {
+		return fmt.Errorf("opening the container's mount namespace: %w", pathError(err))
+	}
+	defer f.Close()
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("leaving the shared working directory: %w", err)
+	}
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("joining the container's mount namespace: %w", err)
+	}
+	return nil
+}
+
+func (t *treeOpener) stop() { close(t.requests) }
+
+func (t *treeOpener) open(tree *plan.Tree, userns *os.File) (f *os.File, err error) {
+	done := make(chan struct{})
+	t.requests <- func() {
+		f, err = openTree(tree, userns)
+		close(done)
+	}
+	<-done
+	return f, err
+}
+
+// openTree clones a mount tree and idmaps it.
+// Linux 5.12: mount_setattr(2).
+func openTree(tree *plan.Tree, userns *os.File) (*os.File, error) {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	if tree.Recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, tree.Source, flags)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), tree.Source)
+	if userns == nil {
+		return f, nil
+	}
+	if err := mapTree(f, userns, tree.MapRecursive); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("mapping its ids: %w [the file system must support idmapped mounts]", err)
+	}
+	return f, nil
+}
+
+func mapTree(f, userns *os.File, recursive bool) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns.Fd())}
+	flags := uint(unix.AT_EMPTY_PATH)
+	if recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	return unix.MountSetattr(int(f.Fd()), "", flags, &attr)
+}

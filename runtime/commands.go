@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// entry is a command: its name, and how it is built when it is wanted.
+type entry struct {
+	name  string
+	build func(*program) *cobra.Command
+}
+
+// commands lists what davit can do, in the order of its help. A new command
+// is one file and one line here.
+func commands() []entry {
+	return []entry{
+		{"create", (*program).createCommand},
+		{"delete", (*program).deleteCommand},
+		{"features", (*program).featuresCommand},
+		{"kill", (*program).killCommand},
+		{"list", (*program).listCommand},
+		{"plan", (*program).planCommand},
+		{"run", (*program).runCommand},
+		{"spec", (*program).specCommand},
+		{"start", (*program).startCommand},
+		{"state", (*program).stateCommand},
+		{"help", (*program).helpCommand},
+	}
+}
+
+// command builds the command with this name; nil when there is none.
+func (p *program) command(name string) *cobra.Command {
+	for _, c := range commands() {
+		if c.name == name {
+			return c.build(p)
+		}
+	}
+	return nil
+}

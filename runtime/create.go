@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/libcontainer"
+)
+
+// createCommand is davit create.
+func (p *program) createCommand() *cobra.Command {
+	var c creation
+	cmd := &cobra.Command{
+		Use:   "create <container-id>",
+		Short: "create a container",
+		Long: `Creates a container from a bundle: a directory with a root file system and the
+specification of its program in config.json. All is made ready, and the program
+waits for davit start. Its standard input, output and error are davit's own; a
+terminal is handed over through --console-socket.
+
+See "davit spec --help" on how to get a config.json.`,
+		Args: p.exactly(1),
+		RunE: func(_ *cobra.Command, args []string) error { return p.create(args[0], &c) },
+	}
+	c.register(cmd.Flags())
+	return cmd
+}
+
+// create makes a container that waits for start.
+func (p *program) create(id string, c *creation) error {
+	rt, bundle, options, err := p.prepare(id, c)
+	if err != nil {
+		return err
+	}
+	if err := p.checkTerminal(detached, bundle, c.consoleSocket); err != nil {
+		return err
+	}
+	options.StartLater = true
+	container, err := rt.Create(id, bundle, options)
+	if err != nil {
+		return err
+	}
+	p.log.debugf("container %s is created, pid %d", id, container.Pid())
+	return nil
+}
+
+// prepare reads what the creation of a container depends on.
+func (p *program) prepare(id string, c *creation) (*libcontainer.Runtime, *libcontainer.Bundle, libcontainer.CreateOptions, error) {
+	var none libcontainer.CreateOptions
+	rt, err := p.runtime()
+	if err != nil {
+		return nil, nil, none, err
+	}
+	bundle, err := c.load()
+	if err != nil {
+		return nil, nil, none, err
+	}
+	options, err := c.options()
+	if err != nil {
+		return nil, nil, none, err
+	}
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		options.NotifySocket = notifyPath(rt.Root, id)
+	}
+	return rt, bundle, options, p.prepareRoot()
+}

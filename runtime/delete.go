@@ -1,0 +1,55 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/libcontainer"
+)
+
+// deletion has the flags of davit delete.
+type deletion struct {
+	force bool
+}
+
+// deleteCommand is davit delete.
+func (p *program) deleteCommand() *cobra.Command {
+	var d deletion
+	cmd := &cobra.Command{
+		Use:   "delete <container-id>",
+		Short: "delete a container and all that it held",
+		Long: `Deletes a container that has stopped, or that was created and never started: its
+cgroup, what is left of its processes, and its state. With --force a container
+in any state is killed and deleted, also one whose creation was interrupted; one
+that does not exist is no error then.`,
+		Args: p.exactly(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return p.delete(args[0], d)
+		},
+	}
+	cmd.Flags().BoolVarP(&d.force, "force", "f", false, "kill the container first, if it still runs")
+	return cmd
+}
+
+// delete removes a container: in any state with force, otherwise one that does
+// not run.
+func (p *program) delete(id string, d deletion) error {
+	rt, err := p.runtime()
+	if err != nil {
+		return err
+	}
+	if d.force {
+		return rt.ForceRemove(id)
+	}
+	container, err := rt.Load(id)
+	if err != nil {
+		return err
+	}
+	status, err := container.Status()
+	switch {
+	case err != nil:
+		return err
+	case status == libcontainer.Created:
+		return container.Destroy()
+	}
+	return container.Delete()
+}

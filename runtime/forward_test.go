@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestReap wants every child that has ended to be waited for, apart from the
+// container's.
+func TestReap(t *testing.T) {
+	adopted := startTrue(t)
+	awaitZombie(t, adopted)
+	reap(1)
+	if err := unix.Waitid(unix.P_PID, adopted, nil, unix.WEXITED|unix.WNOWAIT, nil); !errors.Is(err, unix.ECHILD) {
+		t.Errorf("waiting for the adopted process: got %v, want %v", err, unix.ECHILD)
+	}
+	container := startTrue(t)
+	awaitZombie(t, container)
+	reap(container)
+	var status unix.WaitStatus
+	if pid, err := unix.Wait4(container, &status, 0, nil); pid != container || err != nil {
+		t.Errorf("waiting for the container's process: got %d, %v", pid, err)
+	}
+}
+
+func startTrue(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Skipf("needs true(1): %v", err)
+	}
+	return cmd.Process.Pid
+}
+
+func awaitZombie(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSignalRelayStops wants a relay that never got anything to pass on to
+// end at once.
+func TestSignalRelayStops(t *testing.T) {
+	r := catchSignals()
+	stopped := make(chan struct{})
+	go func() {
+		r.stop()
+		r.stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second):
+		t.Fatal("did not stop")
+	}
+}

@@ -1,0 +1,14 @@
+// Command davit is a low-level OCI runtime: it makes, starts, signals and
+// removes containers from bundles, one operation a call, for an engine or for
+// a person. Each command is one file here; what a command does to a container
+// is in package libcontainer.
+//
+// It is not for pulling images or for keeping an eye on containers: that is
+// the work of the shim's programs.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(newProgram(os.Args[0]).run(os.Args[1:]))
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run this program as davit.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"davit": main, "runc": main})
+}
+
+// TestScripts runs the command line as its users do. The scripts that make
+// containers need root, and skip with the reason.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"bundle":   makeBundle,
+			"config":   setConfig,
+			"listen":   listen,
+			"received": received,
+			"killed":   killed,
+		},
+		Condition: condition,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", filepath.Join(env.WorkDir, "state"))
+			env.Values[socketsKey{}] = map[string]*net.UnixListener{}
+			return nil
+		},
+	})
+}
+
+// condition knows what a script can ask for.
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "busybox":
+		return busybox() != "", nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// busybox is the path of a busybox that needs no libraries, "" without one.
+func busybox() string {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		return ""
+	}
+	out, err := exec.Command("ldd", path).CombinedOutput()
+	if err == nil && !strings.Contains(string(out), "not a dynamic executable") {
+		return ""
+	}
+	return path
+}
+
+// makeBundle makes a bundle: bundle DIR PROGRAM [ARGUMENT...]. Its root file
+// system has busybox; the program has no terminal.
+func makeBundle(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: bundle DIR PROGRAM [ARGUMENT...]")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Join(dir, "rootfs"), 0o755))
+	ts.Check(installBusybox(filepath.Join(dir, "rootfs")))
+	ts.Check(ts.Exec("davit", "spec", "--bundle", dir))
+	file := filepath.Join(dir, "config.json")
+	argv, err := json.Marshal(args[1:])
+	ts.Check(err)
+	ts.Check(edit(file, "process.args", string(argv)))
+	ts.Check(edit(file, "process.terminal", "false"))
+	ts.Check(edit(file, "process.rlimits", "[]"))
+}
+
+// installBusybox puts the applets that the scripts use into a root file system.
+func installBusybox(rootfs string) error {
+	bin := filepath.Join(rootfs, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(busybox())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(bin, "busybox"), data, 0o755); err != nil {
+		return err
+	}
+	for _, applet := range strings.Fields("sh cat echo env false id kill ls printf readlink sleep stty test true") {
+		if err := os.Symlink("busybox", filepath.Join(bin, applet)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setConfig changes a value: config FILE PATH JSON, with a path such as
+// process.env.0.
+func setConfig(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: config FILE PATH JSON")
+	}
+	ts.Check(edit(ts.MkAbs(args[0]), args[1], args[2]))
+}
+
+// edit changes one value of a JSON file.
+func edit(file, path, value string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var root, leaf any
+	if err := json.Unmarshal(data, &root); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(value), &leaf); err != nil {
+		return err
+	}
+	root, err = set(root, strings.Split(path, "."), leaf)
+	if err != nil {
+		return err
+	}
+	if data, err = json.MarshalIndent(root, "", "\t"); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o644)
+}
+
+// set puts a leaf into a tree of JSON values; "-" appends to an array.
+func set(node any, path []string, leaf any) (any, error) {
+	if len(path) == 0 {
+		return leaf, nil
+	}
+	switch n := node.(type) {
+	case nil:
+		return set(map[string]any{}, path, leaf)
+	case map[string]any:
+		child, err := set(n[path[0]], path[1:], leaf)
+		n[path[0]] = child
+		return n, err
+	case []any:
+		if path[0] == "-" {
+			return append(n, leaf), nil
+		}
+		i, err := strconv.Atoi(path[0])
+		if err != nil || i >= len(n) {
+			return nil, fmt.Errorf("no element %s", path[0])
+		}
+		n[i], err = set(n[i], path[1:], leaf)
+		return n, err
+	}
+	return nil, fmt.Errorf("%s is below a plain value", path[0])
+}
