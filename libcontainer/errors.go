@@ -36,6 +36,9 @@ type StepError struct {
 // in brackets where the cause is known.
 func (e *StepError) Error() string {
 	text := e.Doing
+	if e.is(plan.OpHook) {
+		text = "error " + text
+	}
 	if detail := oneLine(e.visibleDetail()); detail != "" {
 		text += ": " + detail
 	}
@@ -66,8 +69,6 @@ func (e *StepError) cause() string {
 		return "executable file not found in $PATH"
 	case e.is(plan.OpHook):
 		return e.hookCause()
-	case e.is(plan.OpUser) && e.Errno == unix.EINVAL:
-		return e.Errno.Error()
 	}
 	return e.Errno.Error()
 }
@@ -83,7 +84,7 @@ func (e *StepError) hookCause() string {
 	if output := oneLine(e.Detail[:i]); output != "" {
 		cause += ", output: " + output
 	}
-	return "error running hook: " + cause
+	return cause
 }
 
 // hint says what an errno means here where it alone would mislead.

@@ -84,6 +84,9 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 	if err := state.CheckID(id); err != nil {
 		return nil, err
 	}
+	if exists(r.Root + "/" + id) {
+		return nil, ErrExist
+	}
 	c := &creation{runtime: r, id: id, bundle: b, options: o}
 	for _, decide := range []func(*creation) error{
 		(*creation).findRootfs, (*creation).addNotifySocket, (*creation).addListenFDs,

@@ -1,6 +1,9 @@
 package cgroup
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A Driver says who makes the cgroup.
 type Driver string
@@ -26,7 +29,10 @@ func ParseDriver(name string) (Driver, error) {
 	return "", fmt.Errorf("unknown cgroup driver %q (cgroupfs, systemd or disabled)", name)
 }
 
-// A Join says how the first process of a container comes into its cgroup.
+// errNoDirectory says that there is nothing to clone a process into.
+var errNoDirectory = errors.New("opening the cgroup's directory: this driver has no single one")
+
+// A Join says how a process comes into a container's cgroup.
 type Join int
 
 const (

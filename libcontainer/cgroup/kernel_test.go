@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,7 +206,7 @@ func TestKernelMissingController(t *testing.T) {
 	spec := specWith(t, limit)
 	m, err := New(Options{ID: "test", Spec: spec})
 	if !cgroups.IsCgroup2UnifiedMode() {
-		if _, statErr := os.Stat(mountpoint + "/hugetlb"); statErr == nil {
+		if isRoot(mountpoint + "/hugetlb") {
 			t.Skip("this machine has the hugetlb controller on v1")
 		}
 		if err == nil || err.Error() != v1 {
@@ -735,4 +736,29 @@ func helpCreate() int {
 	_ = m.Limit()
 	_ = cmd.Wait()
 	return 0
+}
+
+// Both ways to find the v1 hierarchies find the same.
+func TestKernelLegacyPlaces(t *testing.T) {
+	needView(t)
+	if cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("not for this cgroup version")
+	}
+	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inner := range []string{"/a/b", "a/b"} {
+		want, err := mountedPaths(inner, own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := usualPaths(inner, own)
+		if !ok {
+			t.Skip("this machine mounts its hierarchies elsewhere")
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: got  %v\nwant %v", inner, got, want)
+		}
+	}
 }

@@ -85,9 +85,7 @@ func (s Saved) signal(sig unix.Signal) error {
 // one round is enough; where there is no pids controller, a fork that the
 // freezer did not catch takes another.
 func (s Saved) killRounds() error {
-	if path, ok := s.Paths["pids"]; ok {
-		_ = writeFile(path+"/pids.max", "0")
-	}
+	defer s.forbidForks()()
 	d := newDrain(killTime)
 	for {
 		pids, err := pidsBelow(s.principal())
@@ -101,6 +99,21 @@ func (s Saved) killRounds() error {
 			return fmt.Errorf("killing cgroup %s: %w [%s]", relative(s.principal()), err, holders(s.principal()))
 		}
 	}
+}
+
+// forbidForks lets no process be born in a v1 cgroup, until the function that
+// it returns is called: the cgroup may be used again.
+func (s Saved) forbidForks() func() {
+	path, ok := s.Paths["pids"]
+	if !ok {
+		return func() {}
+	}
+	file := path + "/pids.max"
+	before, err := readFile(file)
+	if err != nil || writeFile(file, "0") != nil {
+		return func() {}
+	}
+	return func() { _ = writeFile(file, before) }
 }
 
 // allEnded reports whether the end of each of the processes was seen.

@@ -18,10 +18,11 @@ type legacy struct {
 	lib    *fs.Manager
 }
 
-func (l *legacy) directory() *os.File { return nil }
-func (l *legacy) create() error       { return nil }
-func (l *legacy) close() error        { return nil }
-func (l *legacy) stop() error         { return nil }
+func (l *legacy) joins() Join                  { return JoinByAttach }
+func (l *legacy) directory() (*os.File, error) { return nil, errNoDirectory }
+func (l *legacy) create() error                { return nil }
+func (l *legacy) close() error                 { return nil }
+func (l *legacy) stop() error                  { return nil }
 
 // manager returns the library's manager, which attach and limit share: it
 // remembers the hierarchies that a rootless caller could not join.
@@ -79,12 +80,13 @@ var hookDevices = sync.OnceFunc(func() {
 // disabled is the backend of a container without a cgroup.
 type disabled struct{}
 
-func (disabled) create() error       { return nil }
-func (disabled) attach(int) error    { return nil }
-func (disabled) limit() error        { return nil }
-func (disabled) directory() *os.File { return nil }
-func (disabled) close() error        { return nil }
-func (disabled) stop() error         { return nil }
+func (disabled) joins() Join                  { return JoinNone }
+func (disabled) directory() (*os.File, error) { return nil, errNoDirectory }
+func (disabled) create() error                { return nil }
+func (disabled) attach(int) error             { return nil }
+func (disabled) limit() error                 { return nil }
+func (disabled) close() error                 { return nil }
+func (disabled) stop() error                  { return nil }
 
 // newDisabled refuses limits, which nothing would enforce. Device rules are no
 // limits in this sense: there are always some.

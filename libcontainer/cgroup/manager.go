@@ -35,14 +35,16 @@ type Manager struct {
 
 // backend is what differs between the drivers and the cgroup versions.
 type backend interface {
+	// joins is as Manager.Joins.
+	joins() Join
 	// create makes the cgroup, where that needs no process.
 	create() error
 	// attach puts a process into the cgroup.
 	attach(pid int) error
 	// limit writes the container's resources.
 	limit() error
-	// directory is the descriptor for CLONE_INTO_CGROUP, or nil.
-	directory() *os.File
+	// directory is the descriptor for CLONE_INTO_CGROUP.
+	directory() (*os.File, error)
 	// close closes that descriptor.
 	close() error
 	// stop ends what is not a directory: the systemd unit.
@@ -114,20 +116,22 @@ func (m *Manager) Warnings() []string { return m.warnings }
 // Saved returns what the state file keeps, before the cgroup exists.
 func (m *Manager) Saved() Saved { return m.saved }
 
-// Joins returns how the container's first process is to join the cgroup.
+// Joins returns how a process is to join the cgroup. It is asked after Create:
+// a cgroup that another one has made before is joined by Attach, because of
+// what the kernel may do to a process that is cloned into it.
+//
+// Linux 6.14, and older ones by backport: a process that is cloned into a
+// cgroup in which cgroup.kill has ever been written, by a process of one in
+// which it has not, is killed at its birth (and the other way round).
 func (m *Manager) Joins() Join {
-	switch {
-	case m.saved.Driver == Disabled || m.denied:
+	if m.saved.Driver == Disabled || m.denied {
 		return JoinNone
-	case m.saved.Driver == Cgroupfs && m.saved.Unified:
-		return JoinByClone
 	}
-	return JoinByAttach
+	return m.backend.joins()
 }
 
-// Create makes the cgroup, with its controllers and its owner, where
-// [Manager.Joins] is [JoinByClone]; otherwise Attach makes it and Create does
-// nothing. If it fails, it leaves no new cgroup. The error is [ErrRootless] as
+// Create makes the cgroup, with its controllers and its owner, on pure v2
+// with the cgroupfs driver; otherwise Attach makes it and Create does nothing. If it fails, it leaves no new cgroup. The error is [ErrRootless] as
 // described there.
 func (m *Manager) Create() error { return m.applied(m.backend.create()) }
 
@@ -157,12 +161,8 @@ func (m *Manager) applied(err error) error {
 
 // File returns the cgroup's directory, opened with O_PATH, for
 // CLONE_INTO_CGROUP. It belongs to the Manager: the caller does not close it.
-func (m *Manager) File() (*os.File, error) {
-	if f := m.backend.directory(); f != nil {
-		return f, nil
-	}
-	return nil, fmt.Errorf("opening the cgroup's directory: %w", os.ErrInvalid)
-}
+// Only pure v2 with the cgroupfs driver has one.
+func (m *Manager) File() (*os.File, error) { return m.backend.directory() }
 
 // Limit writes the configuration's resources, devices included. The process
 // may be in the cgroup already; it must not run the container's program yet.

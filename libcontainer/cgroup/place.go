@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // mountpoint is where cgroup v2, or the directory of the v1 hierarchies, is
@@ -91,19 +92,52 @@ func unifiedPaths(inner string) (map[string]string, error) {
 	return map[string]string{"": filepath.Join(mountpoint, filepath.Dir(path), inner)}, nil
 }
 
-// legacyPaths places inner in every mounted v1 hierarchy that the library
-// knows, and in the v2 one of a hybrid host. The mount table is read once; the
-// library reads several files for each of its fifteen controllers.
+// legacyPaths places inner in every v1 hierarchy that the library knows, and in
+// the v2 one of a hybrid host.
 func legacyPaths(inner string) (map[string]string, error) {
+	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("finding our own cgroup: %w", err)
+	}
+	paths, ok := usualPaths(inner, own)
+	if !ok {
+		if paths, err = mountedPaths(inner, own); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := paths["devices"]; !ok {
+		return nil, errNoDevices
+	}
+	if cgroups.IsCgroup2HybridMode() {
+		paths[""] = filepath.Join(mountpoint, "unified", inner)
+	}
+	return paths, nil
+}
+
+// usualPaths is for hosts that mount each hierarchy under its controller's
+// name; only they have a release agent there. The mount table need not be read,
+// which would take longer than all the rest.
+func usualPaths(inner string, own map[string]string) (map[string]string, bool) {
+	paths := make(map[string]string, 16)
+	for controller := range own {
+		controller = strings.TrimPrefix(controller, cgroups.CgroupNamePrefix)
+		if legacyName(controller) == "" {
+			continue
+		}
+		mount := cgroups.Mount{Mountpoint: mountpoint + "/" + controller, Root: "/"}
+		if unix.Access(mount.Mountpoint+"/release_agent", unix.F_OK) != nil || placeLegacy(paths, mount, controller, inner, own) != nil {
+			return nil, false
+		}
+	}
+	return paths, true
+}
+
+// mountedPaths is for other hosts, and for containers in which only a part of
+// the hierarchies is mounted.
+func mountedPaths(inner string, own map[string]string) (map[string]string, error) {
 	mounts, err := cgroups.GetCgroupMounts(false)
 	if err != nil {
 		return nil, fmt.Errorf("finding the cgroup mounts: %w", err)
-	}
-	own := map[string]string{}
-	if !filepath.IsAbs(inner) {
-		if own, err = cgroups.ParseCgroupFile("/proc/self/cgroup"); err != nil {
-			return nil, fmt.Errorf("finding our own cgroup: %w", err)
-		}
 	}
 	paths := make(map[string]string, 16)
 	for _, mount := range mounts {
@@ -112,12 +146,6 @@ func legacyPaths(inner string) (map[string]string, error) {
 				return nil, err
 			}
 		}
-	}
-	if _, ok := paths["devices"]; !ok {
-		return nil, errNoDevices
-	}
-	if cgroups.IsCgroup2HybridMode() {
-		paths[""] = filepath.Join(mountpoint, "unified", inner)
 	}
 	return paths, nil
 }

@@ -109,9 +109,10 @@ func parseUnit(asked, id string) (Unit, error) {
 	return u, nil
 }
 
-func (u *unit) directory() *os.File { return nil }
-func (u *unit) create() error       { return nil }
-func (u *unit) close() error        { return nil }
+func (u *unit) joins() Join                  { return JoinByAttach }
+func (u *unit) directory() (*os.File, error) { return nil, errNoDirectory }
+func (u *unit) create() error                { return nil }
+func (u *unit) close() error                 { return nil }
 
 // manager returns the library's manager. It connects to systemd when first used.
 func (u *unit) manager() (cgroups.Manager, error) {

@@ -20,10 +20,27 @@ type unified struct {
 	owner  *int               // uid on the host, or nil to leave it ours
 	dir    *os.File           // the directory, O_PATH
 	fresh  bool               // we made it: it has no device filter
+	reused bool               // it was there when we came to make it
 	made   []string           // what we made, the cgroup first, then its parents
 }
 
-func (u *unified) directory() *os.File { return u.dir }
+// joins prefers the clone, for a cgroup that is ours, or another process's own
+// container's. Create sees which others there are.
+func (u *unified) joins() Join {
+	if u.reused {
+		return JoinByAttach
+	}
+	return JoinByClone
+}
+
+func (u *unified) directory() (*os.File, error) {
+	if u.dir == nil {
+		if err := u.open(); err != nil {
+			return nil, fmt.Errorf("opening the cgroup's directory: %w", err)
+		}
+	}
+	return u.dir, nil
+}
 
 func (u *unified) stop() error { return nil }
 
@@ -36,8 +53,8 @@ func (u *unified) close() error {
 	return dir.Close()
 }
 
-// create makes the directory first and then asks which controllers it got: on
-// a host that already runs containers it has them all, and that is the end.
+// create makes the directory first and then asks which controllers its parent
+// passes on: on a host that already runs containers, all, and that is the end.
 func (u *unified) create() error {
 	err := u.mkdir()
 	if err == nil {
@@ -66,6 +83,7 @@ func (u *unified) mkdir() error {
 		u.fresh, u.made = true, []string{u.path}
 		return nil
 	case unix.EEXIST:
+		u.reused = true
 		return u.saved.checkUnused()
 	case unix.ENOENT:
 		u.made = missingPaths(u.path)
@@ -120,15 +138,15 @@ func (u *unified) open() error {
 // threaded subtree where the limits cannot work; there some controllers are
 // always missing, so that it is asked.
 func (u *unified) enableControllers() error {
-	have, err := readControllers(u.path)
+	passed, err := readFile(filepath.Dir(u.path) + "/cgroup.subtree_control")
 	if err != nil {
 		return err
 	}
-	all, err := readControllers(mountpoint)
+	all, err := readFile(mountpoint + "/cgroup.controllers")
 	if err != nil {
 		return err
 	}
-	if have == all {
+	if passed == all {
 		return nil
 	}
 	return fs2.CreateCgroupPath(u.path, u.config())
@@ -186,7 +204,11 @@ func (u *unified) limitDevices() error {
 	if err != nil {
 		return err
 	}
-	if err := confine(int(u.dir.Fd()), policy, u.fresh); err != nil && !mayGoUnfiltered(err, policy) {
+	dir, err := u.directory()
+	if err != nil {
+		return err
+	}
+	if err := confine(int(dir.Fd()), policy, u.fresh); err != nil && !mayGoUnfiltered(err, policy) {
 		return err
 	}
 	return nil

@@ -60,7 +60,7 @@ func checkKernel(v Version) error {
 	}
 	for _, f := range features {
 		if v.Before(f.since) {
-			return &sys.UnsupportedError{Feature: f.name, Since: "Linux " + floor.String() + ", this is Linux " + v.String()}
+			return &sys.UnsupportedError{Feature: f.name, Why: "not in Linux " + v.String(), Since: "Linux " + floor.String()}
 		}
 	}
 	return nil

@@ -61,6 +61,7 @@ const (
 	OpFind
 	OpReady
 	OpAwaitStart
+	OpCloseFiles
 	OpExec
 	opCount
 )
@@ -149,7 +150,8 @@ var definitions = [opCount]definition{
 	OpFind:         {"find", "ss", [8]string{"program", "path"}},
 	OpReady:        {"ready", "", [8]string{}},
 	OpAwaitStart:   {"await-start", "f", [8]string{"socket"}},
-	OpExec:         {"exec", "lli", [8]string{"args", "env", "first_closed"}},
+	OpCloseFiles:   {"close-files", "i", [8]string{"first"}},
+	OpExec:         {"exec", "ll", [8]string{"args", "env"}},
 }
 
 // String is the operation's name.

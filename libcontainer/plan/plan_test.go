@@ -92,7 +92,7 @@ func TestCompileIsPure(t *testing.T) {
 
 func TestWireRoundTrip(t *testing.T) {
 	p := &Plan{Steps: []Step{
-		{OpExec, []Value{list([]string{"sh", "-c", ""}), list(nil), num(3)}, ""},
+		{OpExec, []Value{list([]string{"sh", "-c", ""}), list(nil)}, ""},
 		{OpGroups, []Value{raw([]byte{1, 2, 3, 4})}, ""},
 		{OpWriteProc, []Value{str("a"), str("-17")}, ""},
 		{OpReady, nil, ""},
@@ -102,7 +102,7 @@ func TestWireRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	u32 := func(at int) int { return int(binary.NativeEndian.Uint32(wire[at:])) }
-	if u32(0) != wireMagic || u32(4) != 4 || u32(8) != 6 || u32(12) != len(wire) {
+	if u32(0) != wireMagic || u32(4) != 4 || u32(8) != 5 || u32(12) != len(wire) {
 		t.Fatalf("header is %x", wire[:16])
 	}
 	values := wireHeaderSize + 4*wireStepSize

@@ -64,6 +64,7 @@ var identityOrder = []func(*compiler, *specs.Process) error{
 	(*compiler).find,
 	(*compiler).waitForStart,
 	(*compiler).startHooks,
+	(*compiler).closeFiles,
 	(*compiler).lateSeccomp,
 	(*compiler).exec,
 }
@@ -195,7 +196,14 @@ func (c *compiler) startHooks(p *specs.Process) error {
 	if c.spec.Hooks == nil {
 		return nil
 	}
-	return c.hooks("startContainer", c.spec.Hooks.StartContainer, specs.StateCreated, p.Env)
+	return c.hooks("startContainer", c.spec.Hooks.StartContainer, specs.StateCreated, environment(p.Env))
+}
+
+// closeFiles has exec close all descriptors but those that are the program's.
+// CVE-2024-21626: a descriptor of the host leaks into the container.
+func (c *compiler) closeFiles(*specs.Process) error {
+	c.do("closing files", OpCloseFiles, num(3+c.opts.PreserveFDs))
+	return nil
 }
 
 // lateSeccomp loads the filter as the last thing before exec: no profile has
@@ -214,17 +222,14 @@ func (c *compiler) seccomp() {
 
 // exec is the last step.
 func (c *compiler) exec(p *specs.Process) error {
-	env := dedupe(p.Env)
-	if !hasEnv(p.Env, "HOME") {
-		env = append(env, "HOME=") // the stage puts what it looked up here
-	}
-	c.do("exec: "+strconv.Quote(p.Args[0]), OpExec, list(p.Args), list(env), num(3+c.opts.PreserveFDs))
+	c.do("exec: "+strconv.Quote(p.Args[0]), OpExec, list(p.Args), list(environment(p.Env)))
 	return nil
 }
 
-// dedupe keeps the last of several variables of one name, and drops an empty
-// HOME, which counts as none.
-func dedupe(env []string) []string {
+// environment keeps the last of several variables of one name. Where there is
+// no HOME, or an empty one, which counts as none, "HOME=" leaves a place for
+// what the stage looks up.
+func environment(env []string) []string {
 	last := make(map[string]int, len(env))
 	for i, e := range env {
 		name, _, _ := strings.Cut(e, "=")
@@ -232,10 +237,13 @@ func dedupe(env []string) []string {
 	}
 	kept := make([]string, 0, len(env)+1)
 	for i, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		if last[name] == i && !(name == "HOME" && value == "") {
+		name, _, _ := strings.Cut(e, "=")
+		if last[name] == i && e != "HOME=" {
 			kept = append(kept, e)
 		}
+	}
+	if !hasEnv(env, "HOME") {
+		kept = append(kept, "HOME=")
 	}
 	return kept
 }

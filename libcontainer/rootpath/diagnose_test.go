@@ -168,7 +168,7 @@ func TestDiagnoseThisMachine(t *testing.T) {
 	defer root.Close()
 	paths, _ := filepath.Glob("/usr/bin/*")
 	for _, path := range paths[:min(len(paths), 400)] {
-		if fi, err := os.Stat(path); err != nil || fi.Mode()&0o111 == 0 {
+		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() || fi.Mode()&0o111 == 0 {
 			continue
 		}
 		if hint, err := Diagnose(root, InRoot(path), ""); hint != "" || err != nil {

@@ -70,16 +70,27 @@ func warnNamespaces(s *specs.Spec, warn func(field, text string)) {
 
 func warnResources(s *specs.Spec, warn func(field, text string)) {
 	r := linux(s).Resources
-	if r == nil || r.Memory == nil {
+	if r == nil {
 		return
 	}
-	if r.Memory.Kernel != nil {
+	for i, rule := range r.Devices {
+		if strings.Trim(rule.Access, "rwm") != "" {
+			warn(at("linux.resources.devices", i)+".access", shown(rule.Access)+` has more than "r", "w" and "m": the rest is ignored`)
+		}
+	}
+	if r.Memory != nil {
+		warnMemory(r.Memory, warn)
+	}
+}
+
+func warnMemory(m *specs.LinuxMemory, warn func(field, text string)) {
+	if m.Kernel != nil {
 		warn("linux.resources.memory.kernel", "ignored: the kernel dropped this limit")
 	}
-	if r.Memory.KernelTCP != nil {
+	if m.KernelTCP != nil {
 		warn("linux.resources.memory.kernelTCP", "ignored: not supported")
 	}
-	if value(r.Memory.Swappiness) > 100 {
+	if value(m.Swappiness) > 100 {
 		warn("linux.resources.memory.swappiness", "not between 0 and 100")
 	}
 }

@@ -96,5 +96,5 @@ func unnamedFile() (*os.File, error) {
 			return os.NewFile(uintptr(fd), dir+"/(unnamed)"), nil
 		}
 	}
-	return nil, &UnsupportedError{Feature: "executing a sealed memfd", Since: "vm.memfd_noexec below 2, or a directory for temporary files without noexec"}
+	return nil, &UnsupportedError{Feature: "executing a program in memory", Since: "vm.memfd_noexec below 2, or a directory for temporary files without noexec"}
 }

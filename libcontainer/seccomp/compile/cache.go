@@ -1,8 +1,8 @@
 package compile
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 
 	"golang.org/x/sys/unix"
 
@@ -69,21 +69,12 @@ func (e cacheEntry) store(filter seccomp.Filter) {
 		return
 	}
 	defer unix.Close(dirfd)
-	temp := e.key + "." + randomName()
+	temp := e.key + "." + rand.Text()
 	if writeFile(dirfd, temp, filter.Encode(e.stamp)) != nil || unix.Renameat(dirfd, temp, dirfd, e.key) != nil {
 		_ = unix.Unlinkat(dirfd, temp, 0)
 		return
 	}
 	evict(dirfd)
-}
-
-// randomName is a name that no other process takes. Package crypto/rand would
-// cost every start more in initialisation than this call costs the few that
-// compile.
-func randomName() string {
-	var name [8]byte
-	_, _ = unix.Getrandom(name[:], 0)
-	return hex.EncodeToString(name[:])
 }
 
 // openCacheDir makes the directory where it is missing, and opens it if it is

@@ -255,6 +255,9 @@ func TestLoadFaulty(t *testing.T) {
 	if filter, err := Load(&specs.LinuxSeccomp{DefaultAction: "x"}, dir); err == nil || !filter.Empty() {
 		t.Errorf("got %+v, %v", filter, err)
 	}
+	if filter, err := LoadStrict(allowing(specs.ActErrno, nil, "frobnicate"), ""); err == nil || !filter.Empty() || filter.Flags != 0 {
+		t.Errorf("refused by libseccomp: got %+v, %v", filter, err)
+	}
 	p := allowing(specs.ActErrno, nil, strings.Repeat("x", seccomp.MaxCanonical))
 	if filter, err := Load(p, dir); err == nil || !filter.Empty() || !oneLine(err) {
 		t.Errorf("too large: got %+v, %v", filter, err)

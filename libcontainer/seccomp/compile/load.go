@@ -40,8 +40,11 @@ func load(p *specs.LinuxSeccomp, cacheDir string, unknown seccomp.UnknownNames) 
 		return seccomp.Filter{}, err
 	}
 	filter, err := find(p, cacheDir, unknown)
+	if err != nil {
+		return seccomp.Filter{}, err
+	}
 	filter.Flags = flags
-	return filter, err
+	return filter, nil
 }
 
 // find looks into the cache, or compiles and stores.

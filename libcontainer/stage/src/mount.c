@@ -234,7 +234,8 @@ static int isolate(const char *path)
 	return 0;
 }
 
-/* op_root mounts the root onto itself, or with no mount namespace only opens it. */
+/* op_root mounts the root onto itself, or with no mount namespace only opens
+ * it. Hooks that come before the root is entered find themselves in it. */
 int op_root(const struct step *s)
 {
 	const char *path = str(s, 0);
@@ -247,7 +248,7 @@ int op_root(const struct step *s)
 			return -1;
 	}
 	root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root_fd < 0 ? -1 : 0;
+	return root_fd < 0 ? -1 : fchdir(root_fd);
 }
 
 int op_empty(const struct step *s)

@@ -55,4 +55,5 @@
 	X(find, "ss") \
 	X(ready, "") \
 	X(await_start, "f") \
-	X(exec, "lli")
+	X(close_files, "i") \
+	X(exec, "ll")

@@ -48,7 +48,7 @@ int op_fork(const struct step *s)
 	if (pid < 0)
 		return -1;
 	if (pid == 0)
-		return ask("forked", "", -1, NULL);
+		return hear("go", NULL);
 	_exit(tell("pid", decimal(pid, number), -1) ? 125 : 0);
 }
 

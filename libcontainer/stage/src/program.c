@@ -14,6 +14,15 @@ static char home[PATH_MAX] = "HOME=/";
 
 int op_await_start(const struct step *s) { return await_start(file_fd(num(s, 0))); }
 
+/* with_home puts what was looked up in the place that the plan left for it. */
+static char **with_home(char **env)
+{
+	for (char **e = env; *e; e++)
+		if (!strcmp(*e, "HOME="))
+			*e = home;
+	return env;
+}
+
 /* --- hooks ------------------------------------------------------------- */
 
 static void run_hook(const struct step *s, int in, int out)
@@ -22,7 +31,7 @@ static void run_hook(const struct step *s, int in, int out)
 	dup2(out, 1);
 	dup2(out, 2);
 	sys(close_range, 3U, ~0U, 0);
-	execve(str(s, 0), list(s, 1), list(s, 2));
+	execve(str(s, 0), list(s, 1), with_home(list(s, 2)));
 	const char *why = strerror(errno);
 	write(2, why, strlen(why));
 	_exit(127);
@@ -239,15 +248,15 @@ static void explain(void)
 	errno = error;
 }
 
+int op_close_files(const struct step *s)
+{
+	return sys(close_range, (unsigned)num(s, 0), ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+/* Nothing may come before execve here: a filter may forbid it. */
 int op_exec(const struct step *s)
 {
-	char **env = list(s, 1);
-	for (char **e = env; *e; e++)
-		if (!strcmp(*e, "HOME="))
-			*e = home;
-	if (sys(close_range, (unsigned)num(s, 2), ~0U, CLOSE_RANGE_CLOEXEC))
-		return -1;
-	execve(program, list(s, 0), env);
+	execve(program, list(s, 0), with_home(list(s, 1)));
 	explain();
 	return -1;
 }

@@ -38,6 +38,7 @@ enum { TALK_SIZE = 8192 };
 extern int control_fd;
 int tell(const char *word, const char *text, int fd);
 int ask(const char *word, const char *text, int fd, int *answer_fd);
+int hear(const char *word, int *fd);
 int await_start(int listener);
 void report_failure(uint32_t step);
 int note(int error, const char *text);

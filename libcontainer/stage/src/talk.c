@@ -69,7 +69,7 @@ int tell(const char *word, const char *text, int fd)
 }
 
 /* hear waits for the word; anything else, and the end, mean stop. */
-static int hear(const char *word, int *fd)
+int hear(const char *word, int *fd)
 {
 	char buf[16];
 	struct iovec part = { buf, sizeof buf };
@@ -98,10 +98,13 @@ int ask(const char *word, const char *text, int fd, int *answer_fd)
 
 /* await_start waits until someone connects and says "start"; from then on
  * the conversation is with that one. Whoever leaves without a word changes
- * nothing. */
+ * nothing. Meanwhile no descriptor but the listener is open: it may wait for
+ * long. */
 int await_start(int listener)
 {
-	close(control_fd);
+	listener = dup3(listener, control_fd, O_CLOEXEC);
+	if (listener < 0 || sys(close_range, listener + 1, ~0U, 0))
+		return -1;
 	for (;;) {
 		control_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (control_fd < 0 && (errno == EINTR || errno == ECONNABORTED))
