@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,7 @@ import (
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
+	"github.com/davit-containers/davit/libcontainer/spec"
 	"github.com/davit-containers/davit/libcontainer/stage"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
@@ -48,7 +50,7 @@ func (r *Runtime) Create(id string, b *Bundle, o CreateOptions) (*Container, err
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range append(c.plan.Warnings, c.cgroup.Warnings()...) {
+	for _, w := range slices.Concat(spec.Warnings(b.Spec), c.plan.Warnings, c.cgroup.Warnings()) {
 		r.warn(w)
 	}
 	container, err := c.run()

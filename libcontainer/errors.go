@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +82,11 @@ func (e *StepError) hookCause() string {
 		return e.Errno.Error()
 	}
 	cause := e.Detail[i+1:]
+	if number, ok := strings.CutPrefix(cause, "signal "); ok {
+		if n, err := strconv.Atoi(number); err == nil {
+			cause = "signal: " + unix.Signal(n).String()
+		}
+	}
 	if output := oneLine(e.Detail[:i]); output != "" {
 		cause += ", output: " + output
 	}
@@ -100,6 +106,8 @@ func (e *StepError) hint() string {
 		return "a limit of /proc/sys/user/max_*_namespaces is reached"
 	case e.is(plan.OpRlimit) && e.Errno == unix.EPERM, e.is(plan.OpRaiseRlimit) && e.Errno == unix.EPERM:
 		return "raising a hard limit needs CAP_SYS_RESOURCE"
+	case e.is(plan.OpScheduler) && e.Errno == unix.EPERM:
+		return "process scheduler can't be used together with AllowedCPUs: SCHED_DEADLINE needs all CPUs; other policies need CAP_SYS_NICE"
 	case e.is(plan.OpWriteProc) && strings.Contains(e.Doing, "oomScoreAdj") && e.Errno == unix.EACCES:
 		return "lowering it needs CAP_SYS_RESOURCE"
 	case e.is(plan.OpRoot) && e.Errno == unix.EACCES:
@@ -120,7 +128,7 @@ func (e *StepError) execHint() string {
 			return fmt.Sprintf("its first line ends in a carriage return: %q", "#!"+line)
 		}
 		if e.Errno == unix.ENOENT {
-			return "its interpreter " + strings.TrimSpace(line) + " is missing"
+			return "its interpreter " + strings.Fields(line + " ?")[0] + " is missing"
 		}
 	}
 	if e.Errno == unix.ENOEXEC {

@@ -52,7 +52,10 @@ func (c *creation) passListener(listener *os.File) error {
 	if err != nil {
 		return fmt.Errorf("encoding the container process state: %w", err)
 	}
-	return sendFile(s.ListenerPath, "seccomp listener", msg, listener)
+	if err := sendFile(s.ListenerPath, "seccomp agent", msg, listener); err != nil {
+		return fmt.Errorf("failed to connect with seccomp agent: %w", err)
+	}
+	return nil
 }
 
 // sendFile connects to a stream socket and sends a descriptor with a message.

@@ -1,7 +1,7 @@
 package libcontainer
 
 import (
-	"errors"
+	"fmt"
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -10,6 +10,7 @@ import (
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
+	"github.com/davit-containers/davit/libcontainer/spec"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
 
@@ -39,6 +40,7 @@ type Runtime struct {
 	Cgroups  CgroupDriver     // "" is cgroupfs
 	Rootless Rootless         //
 	Warn     func(msg string) // is told, in one line, what goes on although it is not as asked; may be nil
+	Debug    func(msg string) // is told what may help to understand what happens; may be nil
 }
 
 // CreateOptions are what a caller says beyond the bundle. Paths are the host's.
@@ -62,6 +64,12 @@ func (r *Runtime) warn(msg string) {
 	}
 }
 
+func (r *Runtime) debugf(format string, args ...any) {
+	if r.Debug != nil {
+		r.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
 func (r *Runtime) rootless() bool {
 	return r.Rootless == RootlessYes || r.Rootless == RootlessAuto && os.Geteuid() != 0
 }
@@ -82,6 +90,9 @@ func (r *Runtime) Plan(id string, b *Bundle, o CreateOptions) (*plan.Plan, error
 // prepare decides all that can be decided before anything is made.
 func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, error) {
 	if err := state.CheckID(id); err != nil {
+		return nil, err
+	}
+	if err := spec.ValidateProcess(b.Spec.Process); err != nil {
 		return nil, err
 	}
 	if exists(r.Root + "/" + id) {
@@ -117,6 +128,7 @@ func (r *Runtime) cacheDir() string { return r.Root + "/.seccomp" }
 func (c *creation) compileFilter() (err error) {
 	if l := c.bundle.Spec.Linux; l != nil && l.Seccomp != nil {
 		c.filter, err = compile.Load(l.Seccomp, c.runtime.cacheDir())
+		c.runtime.debugf("seccomp filter flags: %d", c.filter.Flags)
 	}
 	return err
 }
@@ -132,13 +144,7 @@ func (c *creation) compilePlan() error {
 		PreserveFDs: c.options.ListenFDs + c.options.PreserveFDs, WaitForStart: c.options.StartLater,
 		Join: planJoin(c.cgroup.Joins()), CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
 	})
-	if err != nil {
-		return err
-	}
-	if c.plan.UIDMappings == nil && c.bundle.Spec.Process == nil {
-		return errors.New("config.json: process is required to create a container")
-	}
-	return nil
+	return err
 }
 
 func planJoin(j cgroup.Join) plan.Join {

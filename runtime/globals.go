@@ -167,6 +167,7 @@ func (p *program) runtime() (*libcontainer.Runtime, error) {
 		Cgroups:  p.globals.cgroups(),
 		Rootless: mode,
 		Warn:     p.log.warn,
+		Debug:    func(msg string) { p.log.debugf("%s", msg) },
 	}, nil
 }
 

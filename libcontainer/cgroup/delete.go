@@ -12,8 +12,8 @@ import (
 // deleteTime bounds the wait for killed processes to be gone.
 const deleteTime = 10 * time.Second
 
-// Delete removes the cgroup with all cgroups below it, and stops the systemd
-// unit. It waits for processes that are dying and kills none. What does not
+// Delete removes the cgroup with all cgroups below it, and the parents that did
+// not exist before and are empty now; it stops the systemd unit. It waits for processes that are dying and kills none. What does not
 // exist is no error, nor is a cgroup that is only half made.
 func (m *Manager) Delete() error {
 	_ = m.Close()
@@ -24,6 +24,7 @@ func (m *Manager) Delete() error {
 			first = fmt.Errorf("removing cgroup %s: %w", relative(dir), err)
 		}
 	}
+	m.saved.removeParents()
 	return first
 }
 

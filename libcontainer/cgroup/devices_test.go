@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,6 +219,7 @@ func checkFilter(t testing.TB, rules []*devices.Rule) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkReachable(t, code)
 	numbers := []int64{0, 1, 2, 3, 5, 136, 200, maxMajor, maxMinor}
 	for _, r := range rules {
 		numbers = append(numbers, r.Major, r.Minor, r.Major+1, r.Minor+1)
@@ -239,6 +241,32 @@ func checkFilter(t testing.TB, rules []*devices.Rule) {
 	}
 }
 
+// checkReachable fails if the verifier would refuse code as unreachable.
+func checkReachable(t testing.TB, code []instruction) {
+	t.Helper()
+	reached := make([]bool, len(code))
+	for todo := []int{0}; len(todo) > 0; {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if pc >= len(code) || reached[pc] {
+			continue
+		}
+		reached[pc] = true
+		switch code[pc].code {
+		case opExit:
+		case opJump:
+			todo = append(todo, pc+1+int(code[pc].offset))
+		case opJeqImm, opJneImm, opJandIm:
+			todo = append(todo, pc+1, pc+1+int(code[pc].offset))
+		default:
+			todo = append(todo, pc+1)
+		}
+	}
+	if pc := slices.Index(reached, false); pc >= 0 {
+		t.Fatalf("instruction %d of %d is not reached: %+v", pc, len(code), code)
+	}
+}
+
 func TestFilter(t *testing.T) {
 	rule := func(kind devices.Type, major, minor int64, access devices.Permissions, allow bool) *devices.Rule {
 		return &devices.Rule{Type: kind, Major: major, Minor: minor, Permissions: access, Allow: allow}
@@ -254,6 +282,7 @@ func TestFilter(t *testing.T) {
 		{"none", nil},
 		{"default", defaults},
 		{"all", []*devices.Rule{rule('a', -1, -1, "rwm", true)}},
+		{"all character devices", []*devices.Rule{rule('c', -1, -1, "rwm", true), rule('c', 1, 3, "r", true), rule('c', 1, -1, "m", true)}},
 		{"all but some", []*devices.Rule{rule('a', -1, -1, "rwm", true), rule('b', 8, -1, "w", false), rule('c', -1, 3, "rm", false), rule('c', 1, 3, "rwm", false)}},
 		{"wild cards", []*devices.Rule{rule('c', -1, -1, "r", true), rule('b', -1, 3, "rwm", true), rule('b', 8, -1, "rw", true)}},
 		{"numbers too large", []*devices.Rule{rule('c', 4096, 0, "rwm", true), rule('c', 0, 1<<20, "rwm", true), rule('b', 1<<33, 1<<40, "rwm", true)}},

@@ -76,7 +76,9 @@ func (p *devicePolicy) compile() ([]instruction, error) {
 	}
 	f.add(instruction{code: opMovImm, dst: regResult, imm: byDefault}, instruction{code: opExit})
 	end := len(f.code)
-	f.add(instruction{code: opMovImm, dst: regResult, imm: 1 - byDefault}, instruction{code: opExit})
+	if len(f.matches) > 0 {
+		f.add(instruction{code: opMovImm, dst: regResult, imm: 1 - byDefault}, instruction{code: opExit})
+	}
 	if end > math.MaxInt16 {
 		return nil, fmt.Errorf("linux.resources.devices: %d rules are too many", len(list))
 	}
@@ -106,6 +108,10 @@ func (f *filter) prologue() {
 // kind adds the exceptions for one type of device.
 func (f *filter) kind(kind devices.Type, list []exception, allow bool) {
 	const bpfBlock, bpfChar = 1, 2
+	list = exceptionsFor(kind, list)
+	if len(list) == 0 {
+		return
+	}
 	number := int32(bpfChar)
 	if kind == devices.BlockDevice {
 		number = bpfBlock
@@ -113,11 +119,26 @@ func (f *filter) kind(kind devices.Type, list []exception, allow bool) {
 	start := len(f.code)
 	f.add(instruction{code: opJneImm, dst: regKind, imm: number})
 	for _, e := range list {
-		if e.kind == kind && e.major <= maxMajor && e.minor <= maxMinor {
-			f.exception(e, allow)
-		}
+		f.exception(e, allow)
 	}
 	f.code[start].offset = int16(len(f.code) - start - 1)
+}
+
+// exceptionsFor returns the exceptions for one type that can match a device.
+// One that matches all of them is the only one: the verifier refuses code that
+// cannot be reached.
+func exceptionsFor(kind devices.Type, list []exception) []exception {
+	var some []exception
+	for _, e := range list {
+		if e.kind != kind || e.major > maxMajor || e.minor > maxMinor {
+			continue
+		}
+		if e.major < 0 && e.minor < 0 && e.access == accessAll {
+			return []exception{e}
+		}
+		some = append(some, e)
+	}
+	return some
 }
 
 // exception adds one. An exception for all accesses is one comparison.

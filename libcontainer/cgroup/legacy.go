@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/fs"
 	"github.com/opencontainers/cgroups/systemd"
+	"golang.org/x/sys/unix"
 )
 
 // legacy is a cgroup of v1, or of a hybrid host, in every hierarchy.
@@ -20,7 +22,7 @@ type legacy struct {
 
 func (l *legacy) joins() Join                  { return JoinByAttach }
 func (l *legacy) directory() (*os.File, error) { return nil, errNoDirectory }
-func (l *legacy) create() error                { return nil }
+func (l *legacy) create() error                { return l.saved.checkUnused() }
 func (l *legacy) close() error                 { return nil }
 func (l *legacy) stop() error                  { return nil }
 
@@ -52,7 +54,11 @@ func (l *legacy) attach(pid int) error {
 	if l.limits == nil {
 		return m.AddPid("", pid)
 	}
-	return m.Apply(pid)
+	err = m.Apply(pid)
+	for again := 0; again < mkdirAgain && errors.Is(err, unix.ENOENT); again++ {
+		err = m.Apply(pid)
+	}
+	return err
 }
 
 func (l *legacy) limit() error {

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -104,7 +105,7 @@ func newBackend(s Saved, spec *specs.Spec, limits *cgroups.Resources) (backend, 
 	case s.Driver == Systemd:
 		return newUnit(s, spec, limits)
 	case s.Unified:
-		return &unified{path: s.Paths[""], saved: s, limits: limits, owner: ownerUID(spec)}, nil
+		return newUnified(s, spec, limits), nil
 	}
 	return &legacy{saved: s, limits: limits}, nil
 }
@@ -116,9 +117,9 @@ func (m *Manager) Warnings() []string { return m.warnings }
 // Saved returns what the state file keeps, before the cgroup exists.
 func (m *Manager) Saved() Saved { return m.saved }
 
-// Joins returns how a process is to join the cgroup. It is asked after Create:
-// a cgroup that another one has made before is joined by Attach, because of
-// what the kernel may do to a process that is cloned into it.
+// Joins returns how a process is to join the cgroup; after Create has returned
+// [ErrRootless], not at all. A cgroup that was there before New is joined by
+// Attach, because of what the kernel may do to a process that is cloned into it.
 //
 // Linux 6.14, and older ones by backport: a process that is cloned into a
 // cgroup in which cgroup.kill has ever been written, by a process of one in
@@ -130,9 +131,11 @@ func (m *Manager) Joins() Join {
 	return m.backend.joins()
 }
 
-// Create makes the cgroup, with its controllers and its owner, on pure v2
-// with the cgroupfs driver; otherwise Attach makes it and Create does nothing. If it fails, it leaves no new cgroup. The error is [ErrRootless] as
-// described there.
+// Create makes the cgroup, with its controllers and its owner, on pure v2 with
+// the cgroupfs driver; elsewhere Attach does. If it fails it leaves no new
+// cgroup; and if that is because another container has come first, the manager
+// lets go of it, so that KillAll and Delete leave it alone. The error is
+// [ErrRootless] as described there.
 func (m *Manager) Create() error { return m.applied(m.backend.create()) }
 
 // Attach puts a process into the cgroup, and makes it first unless Create has.
@@ -154,6 +157,9 @@ func (m *Manager) applied(err error) error {
 	if isRootless(err) {
 		m.denied = m.saved.Unified
 		return ErrRootless
+	}
+	if errors.Is(err, errInUse) {
+		m.saved, m.backend = Saved{Driver: Disabled}, disabled{}
 	}
 	// Compat(runc): its integration tests look for this phrase.
 	return fmt.Errorf("unable to apply cgroup configuration: %w", err)

@@ -37,6 +37,7 @@ func locate(o Options, driver Driver, unified bool) (Saved, error) {
 	} else {
 		s.Paths, err = legacyPaths(inner)
 	}
+	s.Parents = s.missingParents()
 	return s, err
 }
 

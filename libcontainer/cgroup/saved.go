@@ -22,6 +22,9 @@ type Saved struct {
 	Placed bool `json:"placed,omitempty"`
 	// Paths are as [Manager.Paths] returns them.
 	Paths map[string]string `json:"paths,omitempty"`
+	// Parents are the parents of Paths that did not exist before, the deepest
+	// first. They are removed with the cgroup unless others use them by then.
+	Parents []string `json:"parents,omitempty"`
 	// Unit is the systemd unit, with that driver.
 	Unit Unit `json:"unit,omitzero"`
 }
@@ -33,6 +36,9 @@ type Unit struct {
 	Prefix string `json:"prefix,omitempty"`
 	Name   string `json:"name,omitempty"`
 }
+
+// errInUse says that a cgroup is another container's.
+var errInUse = errors.New("container's cgroup is not empty")
 
 // check refuses values that no New has returned, so that a damaged state file
 // cannot make Delete remove something else.
@@ -47,14 +53,44 @@ func (s Saved) check() error {
 		return errors.New("the paths are missing")
 	}
 	for name, path := range s.Paths {
-		if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == mountpoint || path == "/" {
+		if !plausible(path) {
 			return fmt.Errorf("invalid path %q of hierarchy %q", path, name)
+		}
+	}
+	for _, path := range s.Parents {
+		if !plausible(path) {
+			return fmt.Errorf("invalid parent %q", path)
 		}
 	}
 	if s.Driver == Systemd && s.Unit.Name == "" {
 		return errors.New("the systemd unit is missing")
 	}
 	return nil
+}
+
+// plausible reports whether path may be that of a cgroup, and not of the root
+// of a hierarchy.
+func plausible(path string) bool {
+	return filepath.IsAbs(path) && filepath.Clean(path) == path && path != mountpoint && path != "/"
+}
+
+// missingParents returns the parents of the directories that do not exist, the
+// deepest first in each hierarchy.
+func (s Saved) missingParents() []string {
+	var missing []string
+	for _, dir := range s.directories() {
+		for path := filepath.Dir(dir); plausible(path) && unix.Access(path, unix.F_OK) == unix.ENOENT; path = filepath.Dir(path) {
+			missing = append(missing, path)
+		}
+	}
+	return missing
+}
+
+// removeParents removes the parents that are ours, as far as they are empty.
+func (s Saved) removeParents() {
+	for _, path := range s.Parents {
+		_ = rmdir(path)
+	}
 }
 
 // directories returns the different paths in a fixed order, v2 first.
@@ -85,7 +121,7 @@ func (s Saved) checkUnused() error {
 	}
 	// Compat(runc): its integration tests look for both phrases.
 	if len(pids) > 0 {
-		return fmt.Errorf("container's cgroup is not empty: %d process(es) found in %s", len(pids), path)
+		return fmt.Errorf("%w: %d process(es) found in %s", errInUse, len(pids), path)
 	}
 	if frozen, err := s.paused(); err == nil && frozen {
 		return fmt.Errorf("container's cgroup unexpectedly frozen: %s", path)

@@ -111,7 +111,7 @@ func parseUnit(asked, id string) (Unit, error) {
 
 func (u *unit) joins() Join                  { return JoinByAttach }
 func (u *unit) directory() (*os.File, error) { return nil, errNoDirectory }
-func (u *unit) create() error                { return nil }
+func (u *unit) create() error                { return u.saved.checkUnused() }
 func (u *unit) close() error                 { return nil }
 
 // manager returns the library's manager. It connects to systemd when first used.

@@ -9,8 +9,12 @@ import (
 
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/fs2"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
+
+// mkdirAgain bounds how often parents are made anew.
+const mkdirAgain = 5
 
 // unified is a cgroup of pure v2, made by ourselves.
 type unified struct {
@@ -20,12 +24,16 @@ type unified struct {
 	owner  *int               // uid on the host, or nil to leave it ours
 	dir    *os.File           // the directory, O_PATH
 	fresh  bool               // we made it: it has no device filter
-	reused bool               // it was there when we came to make it
-	made   []string           // what we made, the cgroup first, then its parents
+	reused bool               // it was there before New
 }
 
-// joins prefers the clone, for a cgroup that is ours, or another process's own
-// container's. Create sees which others there are.
+func newUnified(s Saved, spec *specs.Spec, limits *cgroups.Resources) *unified {
+	u := &unified{path: s.Paths[""], saved: s, limits: limits, owner: ownerUID(spec)}
+	u.reused = limits != nil && unix.Access(u.path, unix.F_OK) == nil
+	return u
+}
+
+// joins prefers the clone, but not into a cgroup that has a past.
 func (u *unified) joins() Join {
 	if u.reused {
 		return JoinByAttach
@@ -68,9 +76,10 @@ func (u *unified) create() error {
 	}
 	if err != nil {
 		_ = u.close()
-		for _, path := range u.made {
-			_ = unix.Rmdir(path)
+		if u.fresh {
+			_ = unix.Rmdir(u.path)
 		}
+		u.saved.removeParents()
 	}
 	return err
 }
@@ -80,14 +89,12 @@ func (u *unified) create() error {
 func (u *unified) mkdir() error {
 	switch err := unix.Mkdir(u.path, 0o755); err {
 	case nil:
-		u.fresh, u.made = true, []string{u.path}
+		u.fresh = true
 		return nil
 	case unix.EEXIST:
-		u.reused = true
 		return u.saved.checkUnused()
 	case unix.ENOENT:
-		u.made = missingPaths(u.path)
-		if err := fs2.CreateCgroupPath(u.path, u.config()); err != nil {
+		if err := u.mkdirAll(); err != nil {
 			return u.tolerate(err)
 		}
 		u.fresh = true
@@ -97,13 +104,14 @@ func (u *unified) mkdir() error {
 	}
 }
 
-// missingPaths returns path and those of its parents that do not exist.
-func missingPaths(path string) []string {
-	var missing []string
-	for ; path != mountpoint && unix.Access(path, unix.F_OK) != nil; path = filepath.Dir(path) {
-		missing = append(missing, path)
+// mkdirAll makes the cgroup and its parents. A parent may vanish again when the
+// last other container in it does.
+func (u *unified) mkdirAll() error {
+	err := fs2.CreateCgroupPath(u.path, u.config())
+	for again := 0; again < mkdirAgain && errors.Is(err, unix.ENOENT); again++ {
+		err = fs2.CreateCgroupPath(u.path, u.config())
 	}
-	return missing
+	return err
 }
 
 // tolerate turns the refusal of a cgroup into [ErrRootless] where nobody asked

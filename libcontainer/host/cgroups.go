@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,26 +69,18 @@ type Hierarchy struct {
 func CgroupV1Mounts() ([]Hierarchy, error) { return v1Mounts() }
 
 var v1Mounts = sync.OnceValues(func() ([]Hierarchy, error) {
-	own, err := SelfCgroups()
-	if err != nil {
-		return nil, err
-	}
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup"))
-	if err != nil {
-		return nil, err
-	}
-	return hierarchies(mounts, own), nil
+	mounts, err := mounts("cgroup")
+	return hierarchies(mounts), err
 })
 
-// hierarchies takes from mounts what has a controller, of which own are all
-// that exist: the other options are flags.
-func hierarchies(mounts []*mountinfo.Info, own map[string]string) []Hierarchy {
+// hierarchies takes from mounts what has a controller or a name.
+func hierarchies(mounts []mount) []Hierarchy {
 	var all []Hierarchy
 	seen := map[string]bool{}
 	for _, m := range mounts {
-		h := Hierarchy{Mountpoint: m.Mountpoint, Root: m.Root}
-		for option := range strings.SplitSeq(m.VFSOptions, ",") {
-			if _, ok := own[option]; ok {
+		h := Hierarchy{Mountpoint: m.point, Root: m.root}
+		for option := range strings.SplitSeq(m.options, ",") {
+			if !isFlag(option) {
 				h.Controllers = append(h.Controllers, option)
 			}
 		}
@@ -99,6 +90,16 @@ func hierarchies(mounts []*mountinfo.Info, own map[string]string) []Hierarchy {
 		}
 	}
 	return all
+}
+
+// isFlag tells of an option of a cgroup v1 mount whether it is none of its
+// controllers, nor its name. These are all that the kernel shows.
+func isFlag(option string) bool {
+	switch option {
+	case "rw", "ro", "noprefix", "xattr", "cpuset_v2_mode", "favordynmods", "clone_children", "seclabel":
+		return true
+	}
+	return strings.Contains(option, "=") && !strings.HasPrefix(option, "name=")
 }
 
 // SelfCgroups returns the cgroup of this process in each hierarchy: by

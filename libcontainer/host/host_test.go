@@ -84,21 +84,75 @@ func TestParseCgroups(t *testing.T) {
 }
 
 func TestHierarchies(t *testing.T) {
-	own := map[string]string{"name=systemd": "/", "cpu": "/x", "cpuacct": "/x", "memory": "/", "": "/"}
-	mounts := []*mountinfo.Info{
-		{Mountpoint: "/cg/cpu,cpuacct", Root: "/x", VFSOptions: "rw,cpu,cpuacct"},
-		{Mountpoint: "/cg/memory", Root: "/", VFSOptions: "rw,memory,release_agent=/sbin/cpu"},
-		{Mountpoint: "/cg/systemd", Root: "/", VFSOptions: "rw,xattr,name=systemd"},
-		{Mountpoint: "/again/memory", Root: "/", VFSOptions: "rw,memory"},
-		{Mountpoint: "/cg/gone", Root: "/", VFSOptions: "rw,gone"},
+	mounts := []mount{
+		{"/x", "/cg/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct"},
+		{"/", "/cg/memory", "cgroup", "rw,memory,release_agent=/sbin/cpu"},
+		{"/", "/cg/systemd", "cgroup", "rw,xattr,name=systemd"},
+		{"/", "/again/memory", "cgroup", "rw,memory"},
+		{"/", "/cg/none", "cgroup", "ro,noprefix,clone_children"},
 	}
 	want := []Hierarchy{
 		{[]string{"cpu", "cpuacct"}, "/cg/cpu,cpuacct", "/x"},
 		{[]string{"memory"}, "/cg/memory", "/"},
 		{[]string{"name=systemd"}, "/cg/systemd", "/"},
 	}
-	if got := hierarchies(mounts, own); !reflect.DeepEqual(got, want) {
+	if got := hierarchies(mounts); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestParseMount(t *testing.T) {
+	tests := []struct {
+		name, line string
+		want       mount
+		ok         bool
+	}{
+		{"plain", "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n", mount{"/", "/sys/fs/cgroup/cpu", "cgroup", "rw,cpu"}, true},
+		{"optional fields", "32 31 0:29 /a /b rw shared:1 master:2 - proc none rw", mount{"/a", "/b", "proc", "rw"}, true},
+		{"escaped", `32 31 0:29 /a\040b /c\134d\012 rw - tmpfs a\040b rw`, mount{`/a\040b`, `/c\134d\012`, "tmpfs", "rw"}, true},
+		{"no source", "32 31 0:29 / /b rw - tmpfs  rw", mount{"/", "/b", "tmpfs", "rw"}, true},
+		{"cut", "32 31 0:29 / /b rw - tmpfs", mount{}, false},
+		{"no dash", "32 31 0:29 / /b rw tmpfs tmpfs rw", mount{}, false},
+		{"empty", "", mount{}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, ok := parseMount(tt.line); got != tt.want || ok != tt.ok {
+				t.Errorf("got %+v, %v, want %+v, %v", got, ok, tt.want, tt.ok)
+			}
+		})
+	}
+	for escaped, want := range map[string]string{`/a\040b\134\012`: "/a b\\\n", `/a\`: `/a\`, `/a\9999`: `/a\9999`, "/a": "/a"} {
+		if got := unescape(escaped); got != want {
+			t.Errorf("%s: got %q, want %q", escaped, got, want)
+		}
+	}
+}
+
+// moby/sys/mountinfo is the reference for the mounts of this machine.
+func TestMountsAsMountinfo(t *testing.T) {
+	kinds := []string{"proc", "sysfs", "cgroup", "cgroup2", "tmpfs", "ext4", "overlay"}
+	got, err := mounts(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	infos, err := mountinfo.GetMounts(mountinfo.FSTypeFilter(kinds...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []mount
+	for _, m := range infos {
+		want = append(want, mount{m.Root, m.Mountpoint, m.FSType, m.VFSOptions})
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestFullProcMounts(t *testing.T) {
+	points, err := FullProcMounts()
+	if err != nil || !slices.Contains(points, "/proc") {
+		t.Errorf("got %v, %v", points, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package host
 import (
 	"sync"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,9 +18,9 @@ var resctrl = sync.OnceValue(func() string {
 	case unix.RDTGROUP_SUPER_MAGIC:
 		return resctrlRoot
 	}
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
+	mounts, err := mounts("resctrl")
 	if err != nil || len(mounts) == 0 {
 		return ""
 	}
-	return mounts[0].Mountpoint
+	return mounts[0].point
 })

@@ -2,18 +2,19 @@ package host
 
 import (
 	"bytes"
-	"os"
 	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
 )
 
 // AppArmor tells whether AppArmor confines programs on this machine.
 func AppArmor() bool { return appArmor() }
 
 var appArmor = sync.OnceValue(func() bool {
-	data, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	data, err := sys.ReadSmall("/sys/module/apparmor/parameters/enabled", make([]byte, 8))
 	return err == nil && bytes.HasPrefix(data, []byte("Y"))
 })
 
@@ -25,7 +26,7 @@ var seLinux = sync.OnceValue(func() bool {
 	if fsType("/sys/fs/selinux") != unix.SELINUX_MAGIC {
 		return false
 	}
-	label, err := os.ReadFile("/proc/self/attr/current")
+	label, err := sys.ReadSmall("/proc/self/attr/current", make([]byte, 4096))
 	return err == nil && string(bytes.TrimRight(label, "\x00\n")) != "kernel"
 })
 
@@ -52,7 +53,7 @@ var seccomp = sync.OnceValue(func() bool {
 func MemfdNoexec() int { return memfdNoexec() }
 
 var memfdNoexec = sync.OnceValue(func() int {
-	data, err := os.ReadFile("/proc/sys/vm/memfd_noexec")
+	data, err := sys.ReadSmall("/proc/sys/vm/memfd_noexec", make([]byte, 8))
 	if err != nil {
 		return 0 // before Linux 6.3
 	}

@@ -71,11 +71,11 @@ func newContainer(t *testing.T) container {
 // addVeth makes a pair name and name+"-peer", both up, with addresses.
 func addVeth(t *testing.T, name string, addrs ...string) {
 	t.Helper()
-	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1234}, PeerName: name + "-peer"}
+	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1400}, PeerName: name + "-peer"}
 	if err := netlink.LinkAdd(veth); err != nil {
 		t.Skip("the kernel has no veth devices:", err)
 	}
-	for _, n := range []string{name, name + "-peer"} {
+	for _, n := range []string{name + "-peer", name} {
 		link, err := netlink.LinkByName(n)
 		if err != nil {
 			t.Fatal(err)
@@ -83,8 +83,10 @@ func addVeth(t *testing.T, name string, addrs ...string) {
 		if err := netlink.LinkSetUp(link); err != nil {
 			t.Fatal(err)
 		}
+		if n == name {
+			addAddrs(t, link, addrs...)
+		}
 	}
-	addAddrs(t, veth, addrs...)
 }
 
 func addAddrs(t *testing.T, link netlink.Link, addrs ...string) {
@@ -150,8 +152,8 @@ func TestMove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if link.Attrs().MTU != 1234 || link.Attrs().Flags&net.FlagUp == 0 {
-			t.Errorf("%s: got %+v, want MTU 1234, up", name, link.Attrs())
+		if link.Attrs().MTU != 1400 || link.Attrs().Flags&net.FlagUp == 0 {
+			t.Errorf("%s: got %+v, want MTU 1400, up", name, link.Attrs())
 		}
 	}
 	want := []string{"10.1.2.3/24", "10.1.2.4/24", "fd00::5/64"}

@@ -13,10 +13,6 @@ import (
 // bind mounts a file or directory of the host.
 // Spec: config.md#linux-mount-options
 func (c *compiler) bind(m *specs.Mount, o *mountOptions, dest string) error {
-	if len(o.data) > 0 {
-		return &SpecError{"mounts: " + m.Destination, mountsSection,
-			fmt.Sprintf("bind mounts cannot have any filesystem-specific options applied, such as %q", o.data[0])}
-	}
 	source := m.Source
 	if !path.IsAbs(source) {
 		source = path.Join(c.opts.Bundle, source)

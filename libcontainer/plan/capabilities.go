@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -40,10 +38,10 @@ func capabilityNumber(name string) int {
 // ambient sets alone.
 // Spec: config.md#linux-process (capabilities)
 func (c *compiler) capabilities(p *specs.Process) error {
-	effective := c.capabilitySet(p, "effective", func(s *specs.LinuxCapabilities) []string { return s.Effective })
-	permitted := c.capabilitySet(p, "permitted", func(s *specs.LinuxCapabilities) []string { return s.Permitted })
-	inheritable := c.capabilitySet(p, "inheritable", func(s *specs.LinuxCapabilities) []string { return s.Inheritable })
-	ambient := c.capabilitySet(p, "ambient", func(s *specs.LinuxCapabilities) []string { return s.Ambient })
+	effective := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Effective })
+	permitted := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Permitted })
+	inheritable := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Inheritable })
+	ambient := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Ambient })
 	if len(c.opts.Seccomp.Program) > 0 && !p.NoNewPrivileges {
 		effective |= 1 << unix.CAP_SYS_ADMIN
 		permitted |= 1 << unix.CAP_SYS_ADMIN
@@ -55,19 +53,22 @@ func (c *compiler) capabilities(p *specs.Process) error {
 }
 
 // capabilitySet is one of the configuration's sets as bits. What cannot be
-// granted is left out with a warning.
+// granted is left out with a warning; of names that are none, package spec warns.
 // Spec: config.md#linux-process: unmappable capabilities SHOULD be a warning.
-func (c *compiler) capabilitySet(p *specs.Process, set string, of func(*specs.LinuxCapabilities) []string) uint64 {
+func (c *compiler) capabilitySet(p *specs.Process, of func(*specs.LinuxCapabilities) []string) uint64 {
 	if p.Capabilities == nil {
 		return 0
 	}
 	var bits uint64
 	for _, name := range of(p.Capabilities) {
-		if n := capabilityNumber(name); n < 0 || n > c.facts.LastCapability {
-			c.warn("process.capabilities.%s: %s is not known to this kernel and is ignored", set, name)
-		} else if c.grantable()&(1<<n) == 0 {
-			c.warnOnce(fmt.Sprintf("process.capabilities: %s is not held by davit and cannot be granted", name))
-		} else {
+		n := capabilityNumber(name)
+		switch {
+		case n < 0:
+		case n > c.facts.LastCapability:
+			c.warn("process.capabilities: %s is not known to this kernel and is ignored", name)
+		case c.grantable()&(1<<n) == 0:
+			c.warn("process.capabilities: %s is not held by davit and cannot be granted", name)
+		default:
 			bits |= 1 << n
 		}
 	}
@@ -80,13 +81,4 @@ func (c *compiler) grantable() uint64 {
 		return ^uint64(0)
 	}
 	return c.facts.Capabilities
-}
-
-func (c *compiler) warnOnce(text string) {
-	for _, w := range c.plan.Warnings {
-		if w == text {
-			return
-		}
-	}
-	c.plan.Warnings = append(c.plan.Warnings, text)
 }

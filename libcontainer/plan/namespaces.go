@@ -150,7 +150,9 @@ func (c *compiler) newUserNamespace() error {
 	if c.mapsItself() {
 		c.do("hiding from the container's processes", OpDumpable, num(0))
 	}
-	c.do("becoming root of the user namespace", OpBecome, num(0), num(0))
+	if _, mapped := hostID(c.spec.Linux.UIDMappings, 0); mapped {
+		c.do("becoming root of the user namespace", OpBecome, num(0), num(0))
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -178,9 +179,11 @@ func (c *compiler) do(doing string, op Op, args ...Value) {
 	c.plan.Steps = append(c.plan.Steps, Step{op, args, doing})
 }
 
-// warn appends a warning.
+// warn appends a warning, once.
 func (c *compiler) warn(format string, args ...any) {
-	c.plan.Warnings = append(c.plan.Warnings, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(c.plan.Warnings, text) {
+		c.plan.Warnings = append(c.plan.Warnings, text)
+	}
 }
 
 // file adds a descriptor to hand over and gives its index.

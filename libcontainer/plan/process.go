@@ -63,9 +63,9 @@ var identityOrder = []func(*compiler, *specs.Process) error{
 	(*compiler).capabilities,
 	(*compiler).find,
 	(*compiler).waitForStart,
-	(*compiler).startHooks,
 	(*compiler).closeFiles,
 	(*compiler).lateSeccomp,
+	(*compiler).startHooks,
 	(*compiler).exec,
 }
 
@@ -129,7 +129,7 @@ func (c *compiler) user(p *specs.Process) error {
 	if !hasEnv(p.Env, "HOME") {
 		c.do("looking up the home directory", OpHome, num(p.User.UID))
 	}
-	keep := c.capabilitySet(p, "bounding", func(s *specs.LinuxCapabilities) []string { return s.Bounding })
+	keep := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Bounding })
 	c.do("limiting the capabilities", OpBounding, num(keep))
 	c.do("giving the standard streams to the user", OpOwnStdio, num(p.User.UID))
 	if !c.facts.SetgroupsDenied {
@@ -207,7 +207,7 @@ func (c *compiler) closeFiles(*specs.Process) error {
 }
 
 // lateSeccomp loads the filter as the last thing before exec: no profile has
-// to allow a call of ours.
+// to allow a call of ours. startContainer hooks run under it, as the program does.
 func (c *compiler) lateSeccomp(*specs.Process) error {
 	if len(c.opts.Seccomp.Program) > 0 && !c.opts.Seccomp.Notify {
 		c.seccomp()

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"strings"
+
 	"slices"
 	"strconv"
 
@@ -77,10 +79,10 @@ func mountOption(option string) bool {
 	case "ratime", "rdev", "rdiratime", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime",
 		"rnosuid", "rnosymfollow", "rrelatime", "rro", "rrw", "rstrictatime", "rsuid", "rsymfollow":
 		return true
-	case "tmpcopyup", "idmap", "ridmap":
+	case "tmpcopyup", "idmap", "ridmap", "src-nofollow", "dest-nofollow":
 		return true
 	}
-	return false
+	return strings.HasPrefix(option, "idmap=")
 }
 
 func checkMountMappings(s *specs.Spec) *Error {

@@ -1,15 +1,36 @@
 #!/bin/sh
-# Builds the stage for one architecture: static, against musl, from src/ into
-# bin/. The result depends on nothing but the sources and the compiler.
+# Builds the stage for one architecture, this machine's or $1: static, against
+# musl, from src/ into $2 or bin/. The result depends on nothing but the
+# sources and the tools that stage_ARCH.tools names beside it.
+#
+# Debian's packages: musl-tools and linux-libc-dev; for the other architecture
+# gcc-aarch64-linux-gnu, linux-libc-dev-arm64-cross and musl-dev:arm64 (after
+# dpkg --add-architecture arm64).
 set -eu
-cd "$(dirname "$0")"
 arch=${1:-$(go env GOARCH)}
+cd "$(dirname "$0")"
+out=${2:-bin}
+
 case $arch in
-amd64) triple=x86_64-linux-gnu ;;
-arm64) triple=aarch64-linux-gnu ;;
+amd64) triple=x86_64-linux-gnu options= ;;
+arm64) triple=aarch64-linux-gnu options=-mno-outline-atomics ;;
 *) echo "stage: no build for $arch" >&2; exit 1 ;;
 esac
-${CC:-musl-gcc} -static -Os -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror \
+cc=$triple-gcc
+musl=${triple%-gnu}-musl
+include=/usr/include/$musl
+lib=/usr/lib/$musl
+
+# What musl-gcc's specs do, for any architecture.
+$cc -nostdinc -isystem "$include" -isystem "$($cc -print-file-name=include)" \
+	-idirafter "/usr/$triple/include" -idirafter "/usr/include/$triple" -idirafter /usr/include \
+	-static -Os -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror $options \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-stack-protector \
-	-idirafter /usr/include -idirafter /usr/include/$triple \
-	-Wl,--gc-sections,--build-id=none -s -o bin/stage_$arch src/*.c
+	-fno-pie -no-pie -nostdlib -Wl,--gc-sections,--build-id=none,-z,noexecstack -s -o "$out/stage_$arch" \
+	"$lib/crt1.o" "$lib/crti.o" src/*.c "$lib/libc.a" "$($cc -print-libgcc-file-name)" "$lib/crtn.o"
+
+{
+	$cc --version | sed -n 1p
+	$($cc -print-prog-name=ld) --version | sed -n 1p
+	cksum <"$lib/libc.a" | sed 's/^/musl libc.a /'
+} >"$out/stage_$arch.tools"

@@ -56,8 +56,8 @@ func TestLifeOfAContainer(t *testing.T) {
 
 func TestModesWhateverTheUmask(t *testing.T) {
 	for _, mask := range []int{0, 0o22, 0o77, 0o777} {
-		old := unix.Umask(mask)
 		root := filepath.Join(t.TempDir(), "davit")
+		old := unix.Umask(mask)
 		d, err := Create(root, "box", full())
 		unix.Umask(old)
 		if err != nil {

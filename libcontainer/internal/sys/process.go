@@ -26,12 +26,12 @@ func (s Stat) Gone() bool { return s.State == 'Z' || s.State == 'X' }
 // ProcStat reads /proc/PID/stat. ESRCH: there is no such process.
 func ProcStat(pid int) (Stat, error) {
 	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+	data, err := ReadSmall(path, make([]byte, 1024))
+	if err == unix.ENOENT || err == unix.ESRCH {
 		return Stat{}, unix.ESRCH
 	}
 	if err != nil {
-		return Stat{}, err
+		return Stat{}, &os.PathError{Op: "read", Path: path, Err: err}
 	}
 	st, ok := parseStat(data)
 	if !ok {

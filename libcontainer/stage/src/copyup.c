@@ -7,6 +7,12 @@
 
 enum { MAX_DEPTH = 64 };
 
+/* finish closes both, and is the end of every copy. */
+static int finish(int failed, int from, int to)
+{
+	return closing(from, closing(to, failed ? -1 : 0));
+}
+
 struct entry {
 	uint64_t ino;
 	int64_t next;
@@ -35,9 +41,7 @@ static int copy_file(int from, int to, const char *name, const struct stat *st)
 	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int failed = in < 0 || out < 0 || copy_data(in, out) || copy_owner(out, st);
-	close(in);
-	close(out);
-	return failed ? -1 : 0;
+	return finish(failed, in, out);
 }
 
 static int copy_tree(int from, int to, const char *name, const struct stat *st, int depth)
@@ -49,9 +53,7 @@ static int copy_tree(int from, int to, const char *name, const struct stat *st, 
 	int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int failed = in < 0 || out < 0 || copy_dir(in, out, depth) || copy_owner(out, st);
-	close(in);
-	close(out);
-	return failed ? -1 : 0;
+	return finish(failed, in, out);
 }
 
 static int copy_link(int from, int to, const char *name, const struct stat *st)
@@ -97,8 +99,5 @@ int op_copy_up(const struct step *s)
 	if (from < 0)
 		return errno == ENOENT ? 0 : -1;
 	int to = openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int failed = to < 0 || copy_dir(from, to, 0);
-	close(from);
-	close(to);
-	return failed ? -1 : 0;
+	return finish(to < 0 || copy_dir(from, to, 0), from, to);
 }

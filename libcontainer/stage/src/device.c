@@ -31,7 +31,7 @@ static int new_node(int dir, const char *name, const struct step *s)
 static int bind_node(int dir, const char *name, const char *path)
 {
 	int tree = sys(open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	int fd = openat(dir, name, O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0);
+	int fd = openat(dir, name, O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (tree < 0 || fd < 0)
 		return -1;
 	if (sys(move_mount, tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
@@ -50,8 +50,7 @@ int op_device(const struct step *s)
 		failed = 0;
 	else if (failed && errno == EPERM)
 		failed = bind_node(dir, name, str(s, 0));
-	close(dir);
-	return failed;
+	return closing(dir, failed);
 }
 
 int op_link(const struct step *s)
@@ -65,8 +64,7 @@ int op_link(const struct step *s)
 	int failed = symlinkat(str(s, 0), dir, name);
 	if (failed && errno == EEXIST && !num(s, 2))
 		failed = 0;
-	close(dir);
-	return failed;
+	return closing(dir, failed);
 }
 
 /* Standard streams that are the host's null device become the container's. */

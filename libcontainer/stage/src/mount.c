@@ -46,13 +46,12 @@ static int set_attributes(int fd, struct mount_attr attr, int recursive)
 static int note_fs(int fs)
 {
 	char text[512];
-	int error = errno;
+	int error = errno; /* which read changes */
 	ssize_t size = read(fs, text, sizeof text);
 	if (size > 2)
 		note_bytes(text + 2, size - 2 - (text[size - 1] == '\n'));
-	close(fs);
 	errno = error;
-	return -1;
+	return closing(fs, -1);
 }
 
 static int configure(int fs, char **options)
@@ -65,8 +64,10 @@ static int configure(int fs, char **options)
 				   : sys(fsconfig, fs, FSCONFIG_SET_FLAG, *options, NULL, 0);
 		if (value)
 			*value = '=';
-		if (failed)
-			return note_bytes(*options, strlen(*options)), note_bytes(": ", 2), -1;
+		if (failed) {
+			note(errno, *options);
+			return note(errno, ": ");
+		}
 	}
 	return 0;
 }
@@ -129,9 +130,7 @@ int op_set_attributes_at(const struct step *s)
 	if (fd < 0)
 		return -1;
 	struct mount_attr attr = { num(s, 1), num(s, 2), num(s, 3), 0 };
-	int failed = set_attributes(fd, attr, num(s, 4) & ATTR_RECURSIVE);
-	close(fd);
-	return failed;
+	return closing(fd, set_attributes(fd, attr, num(s, 4) & ATTR_RECURSIVE));
 }
 
 int op_reconfigure(const struct step *s)
@@ -161,9 +160,15 @@ static int open_dest(const char *dest, int64_t flags)
 	struct stat st;
 	if (fstat(tree_fd, &st))
 		return -1;
-	int fd = in_root(dest, O_PATH, flags & ATTACH_PLAIN ? RESOLVE_NO_SYMLINKS : 0);
-	if (fd < 0 && errno == ENOENT)
+	uint64_t resolve = flags & ATTACH_PLAIN ? RESOLVE_NO_SYMLINKS : 0;
+	int fd = in_root(dest, O_PATH, resolve);
+	if (fd < 0 && errno == ENOENT) {
 		fd = S_ISDIR(st.st_mode) ? make_dir(dest) : make_file(dest);
+		if (fd >= 0 && resolve) {
+			close(fd); /* a link may have come up meanwhile */
+			fd = in_root(dest, O_PATH, resolve);
+		}
+	}
 	if (fd < 0 && errno == ELOOP && flags & ATTACH_PLAIN)
 		return note(ELOOP, "it must be mounted on ordinary directory, not through a symbolic link");
 	return fd;
@@ -191,28 +196,21 @@ static int check_dest(int fd, int64_t flags)
 	return 0;
 }
 
-static int attach(const char *dest, int64_t flags)
+int op_attach(const struct step *s)
 {
-	int fd = open_dest(dest, flags);
+	int64_t flags = num(s, 1);
+	int fd = open_dest(str(s, 0), flags);
 	if (fd < 0)
 		return -1;
-	int failed = check_dest(fd, flags) || move_to(tree_fd, fd) ? -1 : 0;
-	int error = errno;
-	close(fd);
-	errno = error;
-	return failed;
+	return closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd) ? -1 : 0);
 }
-
-int op_attach(const struct step *s) { return attach(str(s, 0), num(s, 1)); }
 
 int op_label(const struct step *s)
 {
 	int fd = in_root(str(s, 0), O_RDONLY, 0);
 	if (fd < 0)
 		return -1;
-	int failed = fsetxattr(fd, "security.selinux", str(s, 1), strlen(str(s, 1)) + 1, 0);
-	close(fd);
-	return failed;
+	return closing(fd, fsetxattr(fd, "security.selinux", str(s, 1), strlen(str(s, 1)) + 1, 0));
 }
 
 int op_propagate(const struct step *s) { return mount(NULL, str(s, 0), NULL, num(s, 1), NULL); }

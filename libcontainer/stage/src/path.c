@@ -8,6 +8,16 @@
 
 int root_fd = -1;
 
+/* closing closes without changing errno, and passes the result on. */
+int closing(int fd, int result)
+{
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return result;
+}
+
 enum { MAX_PATH = 4096, MAX_LINKS = 40, MAX_RETRIES = 128 };
 
 /* in_root opens a path of the container. Renames that go on meanwhile make
@@ -94,13 +104,10 @@ static int create(struct walk *w, const char *name, int file)
 	if (dir < 0)
 		return -1;
 	int made = file ? mknodat(dir, name, S_IFREG | 0644, 0) : mkdirat(dir, name, 0755);
-	int error = errno;
-	close(dir);
-	errno = error;
-	return made && errno != EEXIST ? -1 : 0;
+	return closing(dir, made && errno != EEXIST ? -1 : 0);
 }
 
-/* step resolves one name, creating it where it is missing. */
+/* step_into resolves one name, creating it where it is missing. */
 static int step_into(struct walk *w, const char *name, int file)
 {
 	if (!strcmp(name, "."))
@@ -112,28 +119,22 @@ static int step_into(struct walk *w, const char *name, int file)
 	if (descend(w, name))
 		return -1;
 	int fd = in_root(w->done, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
-	int found = fd >= 0;
-	if (!found && errno != ENOENT && errno != ELOOP)
+	if (fd < 0 && errno != ENOENT)
 		return -1;
-	if (!found && errno == ENOENT) {
+	if (fd < 0) {
 		ascend(w);
 		return create(w, name, file) ? -1 : descend(w, name);
 	}
-	struct stat st = { 0 };
-	if (found)
-		fstat(fd, &st);
-	int result = 0;
-	if (S_ISLNK(st.st_mode)) {
-		ascend(w);
-		result = follow(w, fd);
-	}
-	if (found)
-		close(fd);
-	return result;
+	struct stat st;
+	if (fstat(fd, &st) || !S_ISLNK(st.st_mode))
+		return closing(fd, 0);
+	ascend(w);
+	return closing(fd, follow(w, fd));
 }
 
 /* make opens a path, creating what is missing of it: directories, and at its
- * end a file where one is wanted. */
+ * end a file where one is wanted. A link that comes up where the walk found none
+ * is an error. */
 static int make(const char *path, int file)
 {
 	int fd = in_root(path, O_PATH, 0);
@@ -148,7 +149,7 @@ static int make(const char *path, int file)
 	while ((more = next_name(&w, name)) > 0)
 		if (step_into(&w, name, file && !w.rest[strspn(w.rest, "/")]))
 			return -1;
-	return more < 0 ? -1 : in_root(w.done, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+	return more < 0 ? -1 : in_root(w.done, O_PATH, RESOLVE_NO_SYMLINKS);
 }
 
 int make_dir(const char *path) { return make(path, 0); }

@@ -65,21 +65,21 @@ int op_write_proc(const struct step *s)
 	if (fstatfs(fd, &fs) || fs.f_type != PROC_SUPER_MAGIC)
 		return note(EXDEV, "it is not on a proc file system");
 	ssize_t n = write(fd, str(s, 1), size);
-	int error = errno;
-	close(fd);
-	errno = n < 0 ? error : EIO;
-	return n == (ssize_t)size ? 0 : -1;
+	if (n >= 0 && n != (ssize_t)size) {
+		errno = EIO;
+		n = -1;
+	}
+	return closing(fd, n < 0 ? -1 : 0);
 }
 
 /* keyring_permissions adds to what the keyring's description says. */
 static int keyring_permissions(long key, unsigned add)
 {
-	char text[512];
+	char text[8192]; /* twice the longest name */
 	unsigned mask = 0;
-	long n = sys(keyctl, KEYCTL_DESCRIBE, key, text, sizeof text - 1);
-	if (n < 0)
+	long n = sys(keyctl, KEYCTL_DESCRIBE, key, text, sizeof text);
+	if (n < 0 || n > (long)sizeof text)
 		return -1;
-	text[n < (long)sizeof text ? n : (long)sizeof text - 1] = 0;
 	char *p = text;
 	for (int i = 0; i < 3 && p; i++) /* type;uid;gid;permissions;... */
 		if ((p = strchr(p, ';')))
@@ -202,6 +202,8 @@ int op_seccomp(const struct step *s)
 {
 	size_t size;
 	struct sock_fprog program = { .filter = (struct sock_filter *)bytes(s, 0, &size) };
+	if (size / sizeof *program.filter > BPF_MAXINSNS)
+		return note(E2BIG, "the filter has more than 4096 instructions");
 	program.len = size / sizeof *program.filter;
 	int fd = sys(seccomp, SECCOMP_SET_MODE_FILTER, (unsigned)num(s, 1), &program);
 	if (fd < 0 || !num(s, 2))

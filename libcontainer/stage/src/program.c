@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -12,7 +13,17 @@
 static char program[PATH_MAX];
 static char home[PATH_MAX] = "HOME=/";
 
-int op_await_start(const struct step *s) { return await_start(file_fd(num(s, 0))); }
+static void end(int signal_number) { _exit(128 + signal_number); }
+
+/* The first process of a pid namespace gets no signal that it does not
+ * handle; what ends any other program is to end a created container too. */
+int op_await_start(const struct step *s)
+{
+	signal(SIGHUP, end);
+	signal(SIGINT, end);
+	signal(SIGTERM, end);
+	return await_start(file_fd(num(s, 0)));
+}
 
 /* with_home puts what was looked up in the place that the plan left for it. */
 static char **with_home(char **env)
@@ -44,39 +55,57 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void write_all(int fd, const char *text)
+static struct iovec span(const char *text) { return (struct iovec){ (void *)text, strlen(text) }; }
+
+/* feed writes what the pipe takes of the state, and closes it at the state's
+ * end, or where the hook does not read it. It gives the descriptor or -1. */
+static int feed(int in, struct iovec state[3])
 {
-	size_t size = strlen(text);
-	while (size) {
-		ssize_t n = write(fd, text, size);
-		if (n <= 0)
-			return;
-		text += n;
-		size -= n;
+	ssize_t n = writev(in, state, 3);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return in;
+	int done = n < 0;
+	for (int i = 0; i < 3 && !done; i++) {
+		size_t used = (size_t)n < state[i].iov_len ? (size_t)n : state[i].iov_len;
+		state[i] = (struct iovec){ (char *)state[i].iov_base + used, state[i].iov_len - used };
+		n -= used;
 	}
+	if (!done && state[0].iov_len + state[1].iov_len + state[2].iov_len)
+		return in;
+	close(in);
+	return -1;
 }
 
-/* collect waits for the hook's end, which its pidfd tells, and keeps what it
- * prints meanwhile. */
-static int collect(int pidfd, int out, int64_t timeout_ms)
+/* keep notes some of what the hook prints, and tells whether there was any. */
+static int keep(int out)
 {
-	struct pollfd events[2] = { { pidfd, POLLIN, 0 }, { out, POLLIN, 0 } };
-	int64_t end = now_ms() + timeout_ms;
 	char text[1024];
+	ssize_t size = read(out, text, sizeof text);
+	if (size > 0)
+		note_bytes(text, size);
+	return size > 0;
+}
+
+/* attend gives the hook its state and keeps what it prints until it ends,
+ * which its pidfd tells: not its pipes, which its children may hold. It gives
+ * 1 at the end, 0 where that is too late. */
+static int attend(int pidfd, int in, int out, struct iovec state[3], int64_t timeout_ms)
+{
+	struct pollfd events[3] = { { pidfd, POLLIN, 0 }, { out, POLLIN, 0 }, { in, POLLOUT, 0 } };
+	int64_t end = timeout_ms ? now_ms() + timeout_ms : INT64_MAX;
 	for (;;) {
-		int64_t left = timeout_ms ? end - now_ms() : -1;
-		int n = timeout_ms && left <= 0 ? 0 : poll(events, 2, (int)left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n;
-		if (events[1].revents) {
-			ssize_t size = read(out, text, sizeof text);
-			if (size > 0)
-				note_bytes(text, size);
-			else
-				events[1].fd = -1;
-		} else if (events[0].revents) {
+		int64_t left = end - now_ms();
+		if (left <= 0)
+			return 0;
+		if (poll(events, 3, left < INT_MAX ? left : INT_MAX) < 0 && errno != EINTR)
+			return -1;
+		if (events[2].revents)
+			events[2].fd = feed(in, state);
+		if (events[1].revents && !keep(out))
+			events[1].fd = -1;
+		if (events[0].revents) {
+			for (int i = 0; i < NOTE_SIZE / 1024 && keep(out); i++)
+				;
 			return 1;
 		}
 	}
@@ -84,17 +113,19 @@ static int collect(int pidfd, int out, int64_t timeout_ms)
 
 static int hook_result(pid_t pid, int ended)
 {
-	int status;
+	int status, error = errno;
 	char number[24];
 	if (ended != 1)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (ended == 1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return note_clear();
-	if (ended != 1)
+	if (ended < 0)
+		return note(error, "\nwaiting for it");
+	if (ended == 0)
 		return note(ETIMEDOUT, "\nkilled by its timeout");
-	note_bytes(WIFEXITED(status) ? "\nexit status " : "\nsignal ", WIFEXITED(status) ? 13 : 8);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return note_clear();
+	note(ECHILD, WIFEXITED(status) ? "\nexit status " : "\nsignal ");
 	return note(ECHILD, decimal(WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), number));
 }
 
@@ -102,7 +133,11 @@ int op_hook(const struct step *s)
 {
 	int in[2], out[2];
 	char number[24];
+	struct iovec state[3] = { span(str(s, 3)), span(decimal(getpid(), number)), span(str(s, 4)) };
+	int64_t timeout = num(s, 5) < INT_MAX ? num(s, 5) : INT_MAX;
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+		return -1;
+	if (fcntl(in[1], F_SETFL, O_NONBLOCK) || fcntl(out[0], F_SETFL, O_NONBLOCK))
 		return -1;
 	pid_t pid = fork();
 	if (pid < 0)
@@ -111,17 +146,11 @@ int op_hook(const struct step *s)
 		run_hook(s, in[0], out[1]);
 	close(in[0]);
 	close(out[1]);
-	signal(SIGPIPE, SIG_IGN);
-	write_all(in[1], str(s, 3));
-	write_all(in[1], decimal(getpid(), number));
-	write_all(in[1], str(s, 4));
-	close(in[1]);
-	signal(SIGPIPE, SIG_DFL);
+	void (*old)(int) = signal(SIGPIPE, SIG_IGN);
 	int pidfd = sys(pidfd_open, pid, 0);
-	int ended = pidfd < 0 ? -1 : collect(pidfd, out[0], 1000 * num(s, 5));
-	close(pidfd);
-	close(out[0]);
-	return hook_result(pid, ended);
+	int ended = pidfd < 0 ? -1 : attend(pidfd, in[1], out[0], state, 1000 * timeout);
+	signal(SIGPIPE, old);
+	return closing(pidfd, closing(out[0], hook_result(pid, ended)));
 }
 
 /* --- home -------------------------------------------------------------- */
@@ -151,6 +180,7 @@ int op_home(const struct step *s)
 	const char *uid = decimal(num(s, 0), number);
 	struct stat st;
 	size_t used = 0;
+	int skip = 0; /* the rest of a line that is too long to be an entry */
 	ssize_t n;
 	int fd = in_root("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
@@ -161,15 +191,21 @@ int op_home(const struct step *s)
 		buf[used] = 0;
 		while ((end = strchr(line, '\n'))) {
 			*end = 0;
-			if (passwd_home(line, uid))
+			if (!skip && passwd_home(line, uid))
 				return close(fd);
+			skip = 0;
 			line = end + 1;
 		}
-		used = strlen(line) < sizeof buf - 1 ? strlen(line) : 0; /* an endless line is no entry */
+		used = strlen(line);
 		memmove(buf, line, used);
+		if (used == sizeof buf - 1) {
+			skip = 1;
+			used = 0;
+		}
 	}
 	buf[used] = 0;
-	passwd_home(buf, uid);
+	if (!skip)
+		passwd_home(buf, uid);
 	return close(fd);
 }
 
@@ -224,7 +260,7 @@ int op_find(const struct step *s)
 /* explain says what the program needs to be run: its interpreter. */
 static void explain(void)
 {
-	char head[4096];
+	_Alignas(Elf64_Ehdr) char head[4096];
 	int error = errno, fd = open(program, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof head - 1, 0);
 	head[n > 0 ? n : 0] = 0;
@@ -244,8 +280,8 @@ static void explain(void)
 			break;
 		}
 	}
-	close(fd);
 	errno = error;
+	closing(fd, 0);
 }
 
 int op_close_files(const struct step *s)

@@ -7,7 +7,6 @@
 #ifndef STAGE_H
 #define STAGE_H
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -34,7 +33,7 @@ const void *bytes(const struct step *s, int i, size_t *size);
 char **list(const struct step *s, int i);
 
 /* talk.c: the conversation with the parent. */
-enum { TALK_SIZE = 8192 };
+enum { TALK_SIZE = 8192, NOTE_SIZE = TALK_SIZE / 2 };
 extern int control_fd;
 int tell(const char *word, const char *text, int fd);
 int ask(const char *word, const char *text, int fd, int *answer_fd);
@@ -53,6 +52,7 @@ int make_dir(const char *path);
 int make_file(const char *path);
 int make_parent(const char *path, char name[256]);
 int is_null_device(int fd);
+int closing(int fd, int result);
 
 /* main.c: the descriptor of one of the plan's files. */
 int file_fd(int64_t index);

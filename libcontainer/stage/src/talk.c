@@ -8,7 +8,7 @@
 
 int control_fd = -1;
 
-static char noted[TALK_SIZE / 2];
+static char noted[NOTE_SIZE];
 
 /* note keeps a text for the failure that follows, and sets errno. */
 int note(int error, const char *text)
@@ -98,7 +98,7 @@ int ask(const char *word, const char *text, int fd, int *answer_fd)
 
 /* await_start waits until someone connects and says "start"; from then on
  * the conversation is with that one. Whoever leaves without a word changes
- * nothing. Meanwhile no descriptor but the listener is open: it may wait for
+ * nothing; whoever comes second is turned away at once. Meanwhile no descriptor but the listener is open: it may wait for
  * long. */
 int await_start(int listener)
 {
@@ -112,7 +112,7 @@ int await_start(int listener)
 		if (control_fd < 0)
 			return -1;
 		if (hear("start", NULL) == 0 && tell("accepted", "", -1) == 0)
-			return 0;
+			return close(listener);
 		close(control_fd);
 	}
 }
@@ -142,5 +142,7 @@ int op_take_tree(const struct step *s)
 	int fd;
 	if (ask("sync", str(s, 0), -1, &fd))
 		return -1;
+	if (fd < 0)
+		return note(EBADF, "no mount came with the answer");
 	return hold_tree(fd);
 }

@@ -12,6 +12,7 @@ static unsigned char *base;
 static const struct header *head;
 static const struct step *steps;
 static const uint64_t *values;
+static size_t fixed; /* where the blob begins */
 
 #define SIGNATURE(name, signature) signature,
 static const char *const signatures[] = { OPERATIONS(SIGNATURE) };
@@ -25,10 +26,11 @@ static int string_ok(uint64_t at, uint64_t length)
 	return at < head->size && length < head->size - at && base[at + length] == 0;
 }
 
-/* A list's offsets become pointers, in place. */
+/* A list's offsets become pointers, in place: never in the tables, which have
+ * been checked. */
 static int list_ok(uint64_t at, uint64_t count)
 {
-	if (at % 8 || at >= head->size || count >= (head->size - at) / 8)
+	if (at % 8 || at < fixed || at >= head->size || count >= (head->size - at) / 8)
 		return 0;
 	uint64_t *entry = (uint64_t *)(base + at);
 	for (uint64_t i = 0; i < count; i++) {
@@ -78,7 +80,7 @@ int wire_decode(void *plan, size_t size)
 		return -1;
 	if (head->steps > MAX_STEPS || head->values > 8 * head->steps)
 		return -1;
-	size_t fixed = sizeof *head + head->steps * sizeof *steps + head->values * sizeof *values;
+	fixed = sizeof *head + head->steps * sizeof *steps + head->values * sizeof *values;
 	if (fixed > size)
 		return -1;
 	steps = (const struct step *)(head + 1);

@@ -1,0 +1,7 @@
+//go:build !amd64 && !arm64
+
+package stage
+
+// The stage is a program of its own: see build.sh for how to build one for
+// another architecture.
+var blob []byte = the_stage_is_built_for_amd64_and_arm64_only
