@@ -22,6 +22,7 @@ var dependencies = map[string]string{
 	"github.com/sirupsen/logrus":             "its text and json log formats are what engines parse",
 	"github.com/spf13/cobra":                 "commands, completions and man pages",
 	"github.com/spf13/pflag":                 "cobra's flags, for what every command shares",
+	"github.com/syndtr/gocapability":         "the names of capabilities, to check those of package host against",
 	"github.com/vishvananda/netlink":         "network devices",
 	"github.com/vishvananda/netns":           "handles of network namespaces, as netlink takes them",
 	"golang.org/x/sys":                       "system calls and their constants",

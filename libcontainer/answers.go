@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/davit-containers/davit/libcontainer/hook"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/idmap"
@@ -110,14 +112,15 @@ func (c *creation) moveDevices() error {
 	return netdev.Move(c.bundle.Spec.Linux.NetDevices, netns)
 }
 
-// runtimeHooks runs the prestart and the createRuntime hooks.
-// Spec: config.md#posix-platform-hooks
+// runtimeHooks runs the prestart and the createRuntime hooks. By then the
+// runtime environment is there: the status is created.
+// Spec: config.md#posix-platform-hooks, runtime.md#lifecycle
 func (c *creation) runtimeHooks() error {
 	if err := c.limitNow(); err != nil {
 		return err
 	}
 	h := hooks(c.bundle.Spec)
-	state, err := hookState(c.state, "creating", c.stage.Pid)
+	state, err := hookState(c.state, specs.StateCreated, c.stage.Pid)
 	if err != nil {
 		return err
 	}

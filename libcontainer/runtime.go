@@ -92,8 +92,8 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 	if err := state.CheckID(id); err != nil {
 		return nil, err
 	}
-	if err := spec.ValidateProcess(b.Spec.Process); err != nil {
-		return nil, err
+	if b.Spec.Process == nil && !o.StartLater {
+		return nil, spec.ValidateProcess(nil)
 	}
 	if exists(r.Root + "/" + id) {
 		return nil, ErrExist

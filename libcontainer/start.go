@@ -12,6 +12,7 @@ import (
 	"github.com/davit-containers/davit/libcontainer/hook"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
+	"github.com/davit-containers/davit/libcontainer/spec"
 )
 
 // Start runs the program of a created container, and the poststart hooks.
@@ -56,6 +57,9 @@ func (c *Container) cannotStart(status Status) error {
 // connect talks to the stage through its socket. The stage hears one caller
 // only: who is not accepted came too late.
 func (c *Container) connect() (*conversation, error) {
+	if len(c.state.StartSteps) == 0 {
+		return nil, fmt.Errorf("starting container %s: %w", c.ID(), spec.ValidateProcess(nil))
+	}
 	control, err := sys.Dial(c.dir.File(), startSocket, unix.SOCK_SEQPACKET)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the container: %w", err)
@@ -80,17 +84,18 @@ func (c *Container) handshake(talk *conversation) error {
 }
 
 // startSteps keeps the words of the steps that follow the wait for start: a
-// failure then is another process's to report.
+// failure then is another process's to report. None means that there is
+// nothing to start.
 func startSteps(p *plan.Plan) ([]byte, error) {
 	words := map[int]stepWords{}
-	waiting := false
+	waiting, found := false, false
 	for i := range p.Steps {
 		if waiting {
-			words[i], _ = describeIn(p)(i)
+			words[i], found = describeIn(p)(i)
 		}
 		waiting = waiting || p.Steps[i].Op == plan.OpAwaitStart
 	}
-	if !waiting {
+	if !found {
 		return nil, nil
 	}
 	return json.Marshal(words)

@@ -132,7 +132,7 @@ func (l *launch) attended(signals *signalRelay) (int, error) {
 // terminal is the caller's terminal, joined to the container's when it has
 // one; nil otherwise.
 func (l *launch) terminal() *terminal {
-	if !l.bundle.Spec.Process.Terminal {
+	if p := l.bundle.Spec.Process; p == nil || !p.Terminal {
 		return nil
 	}
 	t := newTerminal()

@@ -116,14 +116,27 @@ func closeAll(fds []int) {
 	}
 }
 
-// confine loads the filter for a policy and makes it the only device filter of
-// the cgroup dir. In a fresh cgroup there is known to be none yet.
-//
-// Linux 5.6: BPF_F_REPLACE.
-func confine(dir int, policy *devicePolicy, fresh bool) error {
-	if fresh && policy.allowsAll() {
+// confineFresh makes the filter for a policy the device filter of a cgroup that
+// is known to have none.
+func confineFresh(dir int, policy *devicePolicy) error {
+	if policy.allowsAll() {
 		return nil
 	}
+	return confineFrom(dir, policy, nil)
+}
+
+// confine makes the filter for a policy the only device filter of a cgroup.
+func confine(dir int, policy *devicePolicy) error {
+	old, err := attachedFilters(dir)
+	if err != nil {
+		return fmt.Errorf("finding the cgroup's device filters: %w", err)
+	}
+	defer closeAll(old)
+	return confineFrom(dir, policy, old)
+}
+
+// confineFrom loads the filter for a policy and attaches it for the old ones.
+func confineFrom(dir int, policy *devicePolicy, old []int) error {
 	code, err := policy.compile()
 	if err != nil {
 		return err
@@ -133,18 +146,13 @@ func confine(dir int, policy *devicePolicy, fresh bool) error {
 		return fmt.Errorf("loading the device filter: %w", err)
 	}
 	defer unix.Close(program)
-	var old []int
-	if !fresh {
-		if old, err = attachedFilters(dir); err != nil {
-			return fmt.Errorf("finding the cgroup's device filters: %w", err)
-		}
-		defer closeAll(old)
-	}
 	return replaceFilters(dir, program, old)
 }
 
 // replaceFilters attaches program for the old ones, so that there is no moment
 // without a filter.
+//
+// Linux 5.6: BPF_F_REPLACE.
 func replaceFilters(dir, program int, old []int) error {
 	if len(old) == 1 {
 		if err := attachFilter(dir, program, old[0]); err != nil {

@@ -122,7 +122,7 @@ func fieldOfController(file string) string {
 }
 
 // ignored words a warning for each value that has no effect here.
-func ignored(from *specs.LinuxResources, unified bool) []string {
+func ignored(from *specs.LinuxResources, v version) []string {
 	var warnings []string
 	warn := func(set bool, field, why string) {
 		if set {
@@ -134,19 +134,19 @@ func ignored(from *specs.LinuxResources, unified bool) []string {
 	if m := from.Memory; m != nil {
 		warn(m.Kernel != nil, "memory.kernel", noKernel)
 		warn(m.KernelTCP != nil, "memory.kernelTCP", noKernel)
-		warn(unified && value(m.DisableOOMKiller), "memory.disableOOMKiller", noV2)
-		warn(unified && m.Swappiness != nil, "memory.swappiness", noV2)
+		warn(v == v2 && value(m.DisableOOMKiller), "memory.disableOOMKiller", noV2)
+		warn(v == v2 && m.Swappiness != nil, "memory.swappiness", noV2)
 	}
 	if c := from.CPU; c != nil {
-		warn(unified && value(c.RealtimeRuntime) != 0, "cpu.realtimeRuntime", noV2)
-		warn(unified && value(c.RealtimePeriod) != 0, "cpu.realtimePeriod", noV2)
+		warn(v == v2 && value(c.RealtimeRuntime) != 0, "cpu.realtimeRuntime", noV2)
+		warn(v == v2 && value(c.RealtimePeriod) != 0, "cpu.realtimePeriod", noV2)
 	}
 	if b := from.BlockIO; b != nil {
-		warn(unified && value(b.LeafWeight) != 0, "blockIO.leafWeight", noV2)
+		warn(v == v2 && value(b.LeafWeight) != 0, "blockIO.leafWeight", noV2)
 	}
 	if n := from.Network; n != nil {
-		warn(unified && value(n.ClassID) != 0, "network.classID", noV2)
-		warn(unified && len(n.Priorities) > 0, "network.priorities", noV2)
+		warn(v == v2 && value(n.ClassID) != 0, "network.classID", noV2)
+		warn(v == v2 && len(n.Priorities) > 0, "network.priorities", noV2)
 	}
 	return warnings
 }

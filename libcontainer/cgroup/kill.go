@@ -85,6 +85,10 @@ func (s Saved) signal(sig unix.Signal) error {
 // one round is enough; where there is no pids controller, a fork that the
 // freezer did not catch takes another.
 func (s Saved) killRounds() error {
+	pids, err := pidsBelow(s.principal())
+	if err != nil || len(pids) == 0 {
+		return err
+	}
 	defer s.forbidForks()()
 	d := newDrain(killTime)
 	for {

@@ -63,15 +63,15 @@ func New(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	unified := cgroups.IsCgroup2UnifiedMode()
-	limits, warnings, err := convert(o.Spec, unified)
+	v := hostVersion()
+	limits, warnings, err := convert(o.Spec, v)
 	if err != nil {
 		return nil, err
 	}
 	if driver == Disabled {
 		return newDisabled(limits)
 	}
-	saved, err := locate(o, driver, unified)
+	saved, err := locate(o, driver, v)
 	if err != nil {
 		return nil, err
 	}

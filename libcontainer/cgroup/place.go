@@ -19,12 +19,12 @@ const mountpoint = "/sys/fs/cgroup"
 var errNoDevices = errors.New("the devices controller of cgroup v1 is not mounted")
 
 // locate computes the paths, and the unit, of a container's cgroup.
-func locate(o Options, driver Driver, unified bool) (Saved, error) {
+func locate(o Options, driver Driver, v version) (Saved, error) {
 	asked := ""
 	if o.Spec != nil && o.Spec.Linux != nil {
 		asked = o.Spec.Linux.CgroupsPath
 	}
-	s := Saved{Driver: driver, Unified: unified, Rootless: o.Rootless, Placed: asked != ""}
+	s := Saved{Driver: driver, Unified: v == v2, Rootless: o.Rootless, Placed: asked != ""}
 	if driver == Systemd {
 		return locateUnit(s, asked, o.ID)
 	}
@@ -32,7 +32,7 @@ func locate(o Options, driver Driver, unified bool) (Saved, error) {
 	if err != nil {
 		return s, err
 	}
-	if unified {
+	if s.Unified {
 		s.Paths, err = unifiedPaths(inner)
 	} else {
 		s.Paths, err = legacyPaths(inner)

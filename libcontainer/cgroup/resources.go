@@ -14,10 +14,13 @@ import (
 // an error where ignoring a value would let the container have more than asked.
 //
 // Spec: config-linux.md#control-groups
-func convert(spec *specs.Spec, unified bool) (*cgroups.Resources, []string, error) {
+func convert(spec *specs.Spec, v version) (*cgroups.Resources, []string, error) {
 	to := &cgroups.Resources{}
 	rules, err := deviceRules(spec)
 	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := newDevicePolicy(rules); err != nil {
 		return nil, nil, err
 	}
 	to.Devices = rules
@@ -39,12 +42,12 @@ func convert(spec *specs.Spec, unified bool) (*cgroups.Resources, []string, erro
 	if len(from.Unified) > 0 {
 		to.Unified = maps.Clone(from.Unified)
 	}
-	return to, ignored(from, unified), checkValues(to, unified)
+	return to, ignored(from, v), checkValues(to, v)
 }
 
 // checkValues refuses values that cannot be written to this cgroup version.
-func checkValues(r *cgroups.Resources, unified bool) error {
-	if !unified {
+func checkValues(r *cgroups.Resources, v version) error {
+	if v == v1 {
 		if r.Unified != nil {
 			return errors.New("linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid")
 		}

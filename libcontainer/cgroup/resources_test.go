@@ -50,7 +50,7 @@ func TestConvert(t *testing.T) {
 		Rdma:    map[string]cgroups.LinuxRdma{"mlx5_1": {HcaHandles: ptr(uint32(8))}},
 		Unified: map[string]string{"memory.high": "9"},
 	}
-	got, _, err := convert(&specs.Spec{Linux: &specs.Linux{Resources: from}}, true)
+	got, _, err := convert(&specs.Spec{Linux: &specs.Linux{Resources: from}}, v2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,22 +83,25 @@ func throttleDevice(rate uint64) specs.LinuxThrottleDevice {
 func TestConvertRefuses(t *testing.T) {
 	tests := []struct {
 		name      string
-		unified   bool
+		version   version
 		resources specs.LinuxResources
 		want      string
 	}{
-		{"unified on v1", false, specs.LinuxResources{Unified: map[string]string{"memory.max": "1"}},
+		{"unified on v1", v1, specs.LinuxResources{Unified: map[string]string{"memory.max": "1"}},
 			"linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid"},
-		{"swap without memory", true, specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: ptr(int64(5))}},
+		{"swap without memory", v2, specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: ptr(int64(5))}},
 			"linux.resources.memory.swap 5: unable to set swap limit without memory limit"},
-		{"swap below memory", true, specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(6)), Swap: ptr(int64(5))}},
+		{"swap below memory", v2, specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(6)), Swap: ptr(int64(5))}},
 			"linux.resources.memory.swap 5: memory+swap limit should be >= memory limit"},
-		{"no swap limit", true, specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(6)), Swap: ptr(int64(-1))}}, ""},
-		{"nothing", true, specs.LinuxResources{}, ""},
+		{"no swap limit", v2, specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(6)), Swap: ptr(int64(-1))}}, ""},
+		{"hole in a device rule", v2, specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			{Allow: true, Type: "c", Access: "rw"}, {Type: "c", Major: ptr(int64(1)), Minor: ptr(int64(3)), Access: "w"},
+		}}, "linux.resources.devices: the rule for c 1:3 w cannot be taken out of the one for c *:* rw before it"},
+		{"nothing", v2, specs.LinuxResources{}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := convert(&specs.Spec{Linux: &specs.Linux{Resources: &test.resources}}, test.unified)
+			_, _, err := convert(&specs.Spec{Linux: &specs.Linux{Resources: &test.resources}}, test.version)
 			if errText(err) != test.want {
 				t.Errorf("got error %v, want %s", err, test.want)
 			}
@@ -119,10 +122,10 @@ func TestWarnings(t *testing.T) {
 		"linux.resources.memory.swappiness is ignored: cgroup v2 has no such setting",
 		"linux.resources.cpu.realtimeRuntime is ignored: cgroup v2 has no such setting",
 	}
-	if got := ignored(resources, true); !slices.Equal(got, want) {
+	if got := ignored(resources, v2); !slices.Equal(got, want) {
 		t.Errorf("v2: got %q, want %q", got, want)
 	}
-	if got := ignored(resources, false); !slices.Equal(got, []string{kernel}) {
+	if got := ignored(resources, v1); !slices.Equal(got, []string{kernel}) {
 		t.Errorf("v1: got %q", got)
 	}
 }

@@ -256,7 +256,7 @@ func limitUnitDevices(path string, r *cgroups.Resources) error {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(dir)
-	if err := confine(dir, policy, false); err != nil && !mayGoUnfiltered(err, policy) {
+	if err := confine(dir, policy); err != nil && !mayGoUnfiltered(err, policy) {
 		return err
 	}
 	return nil

@@ -216,7 +216,11 @@ func (u *unified) limitDevices() error {
 	if err != nil {
 		return err
 	}
-	if err := confine(int(dir.Fd()), policy, u.fresh); err != nil && !mayGoUnfiltered(err, policy) {
+	how := confine
+	if u.fresh {
+		how = confineFresh
+	}
+	if err := how(int(dir.Fd()), policy); err != nil && !mayGoUnfiltered(err, policy) {
 		return err
 	}
 	return nil

@@ -21,7 +21,7 @@ func (c *compiler) createHooks() error {
 	if len(h.Prestart) > 0 || len(h.CreateRuntime) > 0 {
 		c.do("running prestart and createRuntime hooks", OpSync, str(SyncHooks))
 	}
-	return c.hooks("createContainer", h.CreateContainer, specs.StateCreating, nil)
+	return c.hooks("createContainer", h.CreateContainer, specs.StateCreated, nil)
 }
 
 // hooks has the stage run hooks in the container. Where a hook has no

@@ -69,11 +69,13 @@ var identityOrder = []func(*compiler, *specs.Process) error{
 	(*compiler).exec,
 }
 
-// identity turns the stage into the container's process.
+// identity turns the stage into the container's process. Without one in the
+// configuration there is a container that waits and cannot be started.
+// Spec: config.md#process: it is required when start is called.
 func (c *compiler) identity() error {
 	p := c.spec.Process
 	if p == nil {
-		return &SpecError{"process", "config.md#process", "it is required to create a container"}
+		return c.waitForStart(nil)
 	}
 	for _, compile := range identityOrder {
 		if err := compile(c, p); err != nil {
