@@ -9,6 +9,9 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/hook"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/idmap"
@@ -17,14 +20,31 @@ import (
 	"github.com/davit-containers/davit/libcontainer/plan"
 )
 
-// converse answers the stage at every step of the plan that speaks, until it
-// is ready.
+// converse answers the stage until it is ready. A stage that was killed before
+// its first word is started once more, to be moved into its cgroup.
+// Linux 6.13: CLONE_INTO_CGROUP kills the child where cgroup.kill was ever
+// written in one of the two cgroups and not in the other.
 func (c *creation) converse() error {
+	err := c.talk()
+	if !errors.Is(err, errKilledAtBirth) {
+		return err
+	}
+	c.join = plan.JoinAttach
+	for _, event := range []func(*creation) error{(*creation).compilePlan, (*creation).startStage, (*creation).talk} {
+		if err := event(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// talk answers the stage at every step of the plan that speaks.
+func (c *creation) talk() error {
 	talk := &conversation{control: c.stage.Control, describe: describeIn(c.plan), warn: c.runtime.warn}
 	for i := range c.plan.Steps {
 		done, err := c.answer(talk, &c.plan.Steps[i])
 		if errors.Is(err, errStageDied) {
-			return c.explainDeath()
+			return c.explainDeath(talk)
 		}
 		if done || err != nil {
 			return err
@@ -82,7 +102,12 @@ func (c *creation) answerSync(talk *conversation, name string) error {
 
 // attach moves the stage into its cgroup, and limits it where it does not fork.
 func (c *creation) attach() error {
-	if err := c.cgroup.Attach(c.stage.Pid); err != nil {
+	err := c.cgroup.Attach(c.stage.Pid)
+	if errors.Is(err, cgroup.ErrRootless) {
+		c.runtime.warn(err.Error())
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if c.forks() {
@@ -175,13 +200,16 @@ func (c *creation) answerFile(talk *conversation, name string, pass func(*os.Fil
 }
 
 // explainDeath says why a stage may have ended without a word.
-func (c *creation) explainDeath() error {
+func (c *creation) explainDeath(talk *conversation) error {
 	exit, err := sys.PidfdWait(c.stage.Pidfd)
 	if err != nil {
 		return errStageDied
 	}
 	if kills, level, err := c.cgroup.OOM(); err == nil && kills > 0 {
 		return fmt.Errorf("creating the container: it ran out of memory, the limit of cgroup %s was hit [raise linux.resources.memory.limit]", level)
+	}
+	if !talk.heard && exit.Signal == unix.SIGKILL && c.plan.Join == plan.JoinClone {
+		return errKilledAtBirth
 	}
 	return fmt.Errorf("creating the container: the stage ended with %v", exit)
 }

@@ -25,6 +25,7 @@ type conversation struct {
 	control  *os.File
 	describe func(step int) (stepWords, bool)
 	warn     func(string)
+	heard    bool // anything at all
 }
 
 // stepWords are a step's words for an error message.
@@ -62,6 +63,7 @@ func (c *conversation) hear() (message, error) {
 		if err != nil {
 			return message{}, fmt.Errorf("hearing from the stage: %w", err)
 		}
+		c.heard = true
 		word, text, _ := strings.Cut(string(buf[:n]), " ")
 		m := message{word, text, files}
 		switch word {
@@ -95,8 +97,12 @@ func (c *conversation) expect(word, text string) (message, error) {
 	return m, nil
 }
 
-// errStageDied says that a stage ended without a word: it was killed.
-var errStageDied = errors.New("the stage died")
+var (
+	// errStageDied says that a stage ended without a word: it was killed.
+	errStageDied = errors.New("the stage died")
+	// errKilledAtBirth says that it was killed before it said anything.
+	errKilledAtBirth = errors.New("the stage was killed when it was created in its cgroup")
+)
 
 // proceed answers.
 func (c *conversation) proceed(fds ...int) error {

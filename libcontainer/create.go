@@ -39,6 +39,7 @@ type creation struct {
 	stage   *stage.Process
 	mapped  idmap.Cache
 	trees   *treeOpener
+	join    plan.Join
 	limited bool
 }
 
@@ -126,7 +127,7 @@ func (c *creation) startStage() error {
 		return err
 	}
 	launch := stage.Launch{Stdio: c.options.Stdio, Preserve: c.files.preserved, Plan: wire, Files: c.files.plan, Clone: c.plan.Clone}
-	if c.cgroup.Joins() == cgroup.JoinByClone {
+	if c.plan.Join == plan.JoinClone {
 		if launch.Cgroup, err = c.cgroup.File(); err != nil {
 			return err
 		}

@@ -119,6 +119,9 @@ func (c *creation) chooseCgroup() (err error) {
 	c.cgroup, err = cgroup.New(cgroup.Options{
 		ID: c.id, Driver: c.runtime.Cgroups, Rootless: c.runtime.rootless(), Spec: c.bundle.Spec,
 	})
+	if err == nil {
+		c.join = planJoin(c.cgroup.Joins())
+	}
 	return err
 }
 
@@ -142,7 +145,7 @@ func (c *creation) compilePlan() error {
 		ID: c.id, Bundle: c.bundle.Path, Rootfs: c.rootfs,
 		NoPivot: c.options.NoPivot, NoNewKeyring: c.options.NoNewKeyring,
 		PreserveFDs: c.options.ListenFDs + c.options.PreserveFDs, WaitForStart: c.options.StartLater,
-		Join: planJoin(c.cgroup.Joins()), CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
+		Join: c.join, CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
 	})
 	return err
 }

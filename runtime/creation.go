@@ -57,14 +57,20 @@ func (c *creation) options() (libcontainer.CreateOptions, error) {
 	if c.preserveFDs < 0 {
 		return o, fmt.Errorf("--preserve-fds is negative: %d", c.preserveFDs)
 	}
-	return o, checkPreserved(3+o.ListenFDs, c.preserveFDs)
+	return o, checkInherited(o.ListenFDs + c.preserveFDs)
 }
 
-// checkPreserved makes sure that n descriptors from first on are open.
-func checkPreserved(first, n int) error {
-	for fd := first; fd < first+n; fd++ {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
-			return fmt.Errorf("passing descriptor %d, of the %d that --preserve-fds asks for: %w", fd, n, err)
+// checkInherited makes sure that n descriptors, after standard error, came from
+// davit's caller. Go has some of its own, with close-on-exec: a container that
+// got one of these would hold a file of the host.
+func checkInherited(n int) error {
+	for fd := 3; fd < 3+n; fd++ {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC != 0 {
+			err = unix.EBADF
+		}
+		if err != nil {
+			return fmt.Errorf("passing on descriptor %d: %w [$LISTEN_FDS and --preserve-fds ask for %d from 3 on]", fd, err, n)
 		}
 	}
 	return nil
@@ -78,11 +84,16 @@ const (
 	detached
 )
 
+// wantsTerminal tells whether the container's program has a terminal.
+func wantsTerminal(b *libcontainer.Bundle) bool {
+	return b.Spec.Process != nil && b.Spec.Process.Terminal
+}
+
 // checkTerminal refuses combinations of a terminal and a console socket that
 // would leave one of them without the other.
 // Compat(runc): its texts.
 func (p *program) checkTerminal(a attachment, b *libcontainer.Bundle, socket string) error {
-	terminal := b.Spec.Process != nil && b.Spec.Process.Terminal
+	terminal := wantsTerminal(b)
 	if terminal && a == detached && socket == "" {
 		return fmt.Errorf("cannot allocate tty if %s will detach without setting console socket", p.name)
 	}

@@ -32,10 +32,14 @@ func TestScripts(t *testing.T) {
 			"listen":   listen,
 			"received": received,
 			"killed":   killed,
+			"leave":    leave,
 		},
 		Condition: condition,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", filepath.Join(env.WorkDir, "state"))
+			for i := range 3 {
+				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("davit-%s-%d-%d", filepath.Base(env.WorkDir), os.Getpid(), i+1))
+			}
 			env.Values[socketsKey{}] = map[string]*net.UnixListener{}
 			return nil
 		},
@@ -103,6 +107,24 @@ func installBusybox(rootfs string) error {
 		}
 	}
 	return nil
+}
+
+// leave runs davit so that the container which it leaves behind does not hold
+// the script's pipes: leave ARGUMENT... All output goes to the file left.
+func leave(ts *testscript.TestScript, neg bool, args []string) {
+	out, err := os.Create(ts.MkAbs("left"))
+	ts.Check(err)
+	defer out.Close()
+	cmd := exec.Command("davit", append([]string{"--root", ts.Getenv("ROOT")}, args...)...)
+	cmd.Path, err = exec.LookPath("davit")
+	ts.Check(err)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ts.Getenv("NOTIFY_SOCKET"))
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Run()
+	if err != nil || neg {
+		ts.Fatalf("davit %v: %v: %s", args, err, ts.ReadFile("left"))
+	}
 }
 
 // setConfig changes a value: config FILE PATH JSON, with a path such as

@@ -121,9 +121,9 @@ func (m *Manager) Saved() Saved { return m.saved }
 // [ErrRootless], not at all. A cgroup that was there before New is joined by
 // Attach, because of what the kernel may do to a process that is cloned into it.
 //
-// Linux 6.14, and older ones by backport: a process that is cloned into a
-// cgroup in which cgroup.kill has ever been written, by a process of one in
-// which it has not, is killed at its birth (and the other way round).
+// Linux 6.18 kills a process at its birth that is cloned into a cgroup in which
+// cgroup.kill has ever been written, by a process of one in which it has not
+// (and the other way round).
 func (m *Manager) Joins() Join {
 	if m.saved.Driver == Disabled || m.denied {
 		return JoinNone

@@ -23,6 +23,9 @@ type Facts struct {
 	FullProcMounts []string
 	// SetgroupsDenied means that setgroups(2) is not allowed in the container's user namespace.
 	SetgroupsDenied bool
+	// SharesUserNS: davit is in the container's user namespace itself, which
+	// the kernel does not let anyone join twice.
+	SharesUserNS bool
 	// InUserNamespace: davit runs in a user namespace, where mknod(2) of devices is refused.
 	InUserNamespace bool
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -140,9 +141,9 @@ func (c *compiler) memory(*specs.Process) error {
 			}
 		}
 	}
-	nodes, err := nodeMask(m.Nodes)
+	nodes, err := listMask(m.Nodes, maxNode)
 	if err != nil {
-		return err
+		return &SpecError{"linux.memoryPolicy.nodes", "config-linux.md#memory-policy", err.Error()}
 	}
 	c.do("setting linux.memoryPolicy", OpMemoryPolicy, num(mode), raw(nodes), num(8*len(nodes)))
 	return nil
@@ -151,12 +152,12 @@ func (c *compiler) memory(*specs.Process) error {
 // maxNode is more than any kernel is built for (CONFIG_NODES_SHIFT 10).
 const maxNode = 1023
 
-// nodeMask turns "0-3,7" into bits, whole words of 8 bytes.
-func nodeMask(text string) ([]byte, error) {
+// listMask turns "0-3,7" into bits, whole words of 8 bytes.
+func listMask(text string, most int) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}
-	mask := make([]byte, (maxNode+1)/8)
+	mask := make([]byte, (most+1)/8)
 	for _, part := range strings.Split(text, ",") {
 		from, to, ranged := strings.Cut(strings.TrimSpace(part), "-")
 		first, err := strconv.Atoi(from)
@@ -164,8 +165,8 @@ func nodeMask(text string) ([]byte, error) {
 		if err == nil && ranged {
 			last, err = strconv.Atoi(to)
 		}
-		if err != nil || first < 0 || last < first || last > maxNode {
-			return nil, &SpecError{"linux.memoryPolicy.nodes", "config-linux.md#memory-policy", strconv.Quote(part) + " is not a node or a range of nodes"}
+		if err != nil || first < 0 || last < first || last > most {
+			return nil, fmt.Errorf("%q is not a number or a range of numbers up to %d", part, most)
 		}
 		for n := first; n <= last; n++ {
 			mask[n/8] |= 1 << (n % 8)

@@ -45,6 +45,15 @@ func (n namespaces) forks() bool {
 // launch sorts the namespaces and decides how the stage is started.
 // Spec: config-linux.md#namespaces
 func (c *compiler) launch() error {
+	c.sortNamespaces()
+	if c.ns.isNew(unix.CLONE_NEWPID) && !c.ns.forks() {
+		c.plan.Clone = unix.CLONE_NEWPID
+	}
+	c.file(File{Kind: FileProc})
+	return nil
+}
+
+func (c *compiler) sortNamespaces() {
 	for _, ns := range c.spec.Linux.Namespaces {
 		flag := nsFlag(ns.Type)
 		if ns.Path == "" {
@@ -57,11 +66,6 @@ func (c *compiler) launch() error {
 		}
 		c.ns.paths[flag] = ns.Path
 	}
-	if c.ns.isNew(unix.CLONE_NEWPID) && !c.ns.forks() {
-		c.plan.Clone = unix.CLONE_NEWPID
-	}
-	c.file(File{Kind: FileProc})
-	return nil
 }
 
 func nsFlag(t specs.LinuxNamespaceType) uint64 {
@@ -83,19 +87,35 @@ func (c *compiler) enterCgroup() error {
 
 // early is what needs the rights and the files of the parent's namespaces.
 func (c *compiler) early() error {
-	c.do("resetting the CPU affinity", OpAffinity, raw(nil))
-	if p := c.spec.Process; p != nil {
-		if p.OOMScoreAdj != nil {
-			c.do("setting process.oomScoreAdj", OpWriteProc, str("self/oom_score_adj"), str(fmt.Sprint(*p.OOMScoreAdj)))
-		}
-		if c.ns.has(unix.CLONE_NEWUSER) {
-			c.raiseRlimits(p.Rlimits)
-		}
-	}
+	c.resetAffinity()
+	c.processLimits()
 	if !c.mapsItself() {
-		c.do("hiding from the container's processes", OpDumpable, num(0))
+		c.hide()
 	}
 	return nil
+}
+
+func (c *compiler) resetAffinity() {
+	c.do("resetting the CPU affinity", OpAffinity, raw(nil))
+}
+
+// processLimits sets what of the process's takes the parent's rights.
+func (c *compiler) processLimits() {
+	p := c.spec.Process
+	if p == nil {
+		return
+	}
+	if p.OOMScoreAdj != nil {
+		c.do("setting process.oomScoreAdj", OpWriteProc, str("self/oom_score_adj"), str(fmt.Sprint(*p.OOMScoreAdj)))
+	}
+	if c.ns.has(unix.CLONE_NEWUSER) {
+		c.raiseRlimits(p.Rlimits)
+	}
+}
+
+// hide keeps the stage from the container's processes before it is among them.
+func (c *compiler) hide() {
+	c.do("hiding from the container's processes", OpDumpable, num(0))
 }
 
 // mapsItself tells whether an unprivileged parent writes the id mappings:
@@ -124,8 +144,12 @@ func (c *compiler) joinNamespaces() error {
 
 func (c *compiler) joinUser() {
 	if c.join(specs.UserNamespace, unix.CLONE_NEWUSER) {
-		c.do("becoming root of the user namespace", OpBecome, num(0), num(0))
+		c.becomeRoot()
 	}
+}
+
+func (c *compiler) becomeRoot() {
+	c.do("becoming root of the user namespace", OpBecome, num(0), num(0))
 }
 
 func (c *compiler) join(name specs.LinuxNamespaceType, flag uint64) bool {
@@ -148,10 +172,10 @@ func (c *compiler) newUserNamespace() error {
 	c.do("creating the user namespace", OpUnshare, num(uint64(unix.CLONE_NEWUSER)))
 	c.do("mapping the user namespace's ids", OpSync, str(SyncIDMap))
 	if c.mapsItself() {
-		c.do("hiding from the container's processes", OpDumpable, num(0))
+		c.hide()
 	}
 	if _, mapped := hostID(c.spec.Linux.UIDMappings, 0); mapped {
-		c.do("becoming root of the user namespace", OpBecome, num(0), num(0))
+		c.becomeRoot()
 	}
 	return nil
 }
@@ -170,7 +194,7 @@ func (c *compiler) newNamespaces() error {
 		}
 		c.do("setting linux.timeOffsets", OpWriteProc, str("self/timens_offsets"), str(offsets))
 		if userns {
-			c.do("hiding from the container's processes", OpDumpable, num(0))
+			c.hide()
 		}
 	}
 	return nil

@@ -62,11 +62,12 @@ const (
 	FileNamespace                   // a namespace to join, by path
 	FileUserNS                      // a user namespace that holds an idmapped mount's mappings
 	FileStartSocket                 // the socket on which the stage waits for start
+	FilePidfd                       // a pidfd of the container's first process, whose namespaces are joined
 )
 
 // String names the kind.
 func (k FileKind) String() string {
-	return [...]string{"proc", "namespace", "user-namespace", "start-socket"}[k]
+	return [...]string{"proc", "namespace", "user-namespace", "start-socket", "pidfd"}[k]
 }
 
 // Tree is a mount tree that only the parent can open: the stage, in a user
@@ -159,12 +160,16 @@ var createOrder = []section{
 // configuration contradicts the host or itself) or *UnsupportedError (the
 // host lacks what it asks for).
 func Compile(s *specs.Spec, facts Facts, opts Options) (*Plan, error) {
-	c := &compiler{spec: s, facts: facts, opts: opts, plan: &Plan{Join: opts.Join}}
 	if s.Linux == nil {
 		s.Linux = &specs.Linux{}
 	}
-	for _, compile := range createOrder {
-		if err := compile(c); err != nil {
+	return compile(s, facts, opts, createOrder)
+}
+
+func compile(s *specs.Spec, facts Facts, opts Options, order []section) (*Plan, error) {
+	c := &compiler{spec: s, facts: facts, opts: opts, plan: &Plan{Join: opts.Join}}
+	for _, part := range order {
+		if err := part(c); err != nil {
 			return nil, err
 		}
 	}

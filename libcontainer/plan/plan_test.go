@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -166,15 +165,14 @@ func TestSysctlPath(t *testing.T) {
 	}
 }
 
-func TestNodeMask(t *testing.T) {
-	mask, err := nodeMask("0-1,3")
+func TestListMask(t *testing.T) {
+	mask, err := listMask("0-1,3", maxNode)
 	if err != nil || mask[0] != 0b1011 || len(mask)%8 != 0 {
 		t.Errorf("mask is %x, %v", mask[:1], err)
 	}
 	for _, bad := range []string{"a", "3-1", "-1", "0-99999"} {
-		var e *SpecError
-		if _, err := nodeMask(bad); !errors.As(err, &e) {
-			t.Errorf("nodeMask(%q) = %v", bad, err)
+		if _, err := listMask(bad, maxNode); err == nil {
+			t.Errorf("listMask(%q) is accepted", bad)
 		}
 	}
 }

@@ -20,35 +20,45 @@ func (c *compiler) session() error {
 // its parent's. Whoever joins the container later may search it: its owner,
 // or in a user namespace anyone who has it.
 func (c *compiler) keyring() error {
-	if c.opts.NoNewKeyring {
-		return nil
-	}
 	const userSearch, otherSearch = 0x00080000, 0x00000008 // KEY_USR_SEARCH, KEY_OTH_SEARCH
 	permissions := uint64(userSearch)
 	if c.ns.has(unix.CLONE_NEWUSER) {
 		permissions = otherSearch
 	}
+	c.sessionKeyring(permissions)
+	return nil
+}
+
+// sessionKeyring joins the container's keyring, which is made where there is
+// none, and adds permissions to it.
+func (c *compiler) sessionKeyring(permissions uint64) {
+	if c.opts.NoNewKeyring {
+		return
+	}
 	if label := c.selinuxLabel(); label != "" {
 		c.do("labelling the keyring", OpWriteProc, str("thread-self/attr/keycreate"), str(label))
 	}
 	c.do("joining a session keyring", OpKeyring, str("_ses."+c.opts.ID), num(permissions))
-	return nil
 }
 
 // console makes the terminal in the container's devpts and sends its master up.
 // Spec: config.md#process
 func (c *compiler) console() error {
+	c.terminal(c.ns.has(unix.CLONE_NEWNS))
+	return nil
+}
+
+// terminal makes one where the process wants it; mount puts it at /dev/console.
+func (c *compiler) terminal(mount bool) {
 	p := c.spec.Process
 	if p == nil || !p.Terminal {
-		return nil
+		return
 	}
 	var rows, columns uint
 	if p.ConsoleSize != nil {
 		rows, columns = p.ConsoleSize.Height, p.ConsoleSize.Width
 	}
-	mount := c.ns.has(unix.CLONE_NEWNS)
 	c.do("creating the terminal", OpConsole, num(rows), num(columns), num(p.User.UID), truth(mount))
-	return nil
 }
 
 // identityOrder is the order in which the stage becomes the container's

@@ -41,6 +41,7 @@ type canary struct {
 }
 
 func newCanary(t *testing.T) *canary {
+	needRoot(t)
 	c := &canary{T: t, path: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(c.path, "file"), []byte("alive"), 0o644); err != nil {
 		t.Fatal(err)
@@ -296,8 +297,9 @@ func TestMaskWithFalseNull(t *testing.T) {
 	}
 }
 
-// A tmpfs that copies what it covers says what it could not copy.
+// A tmpfs gets a copy of what it covers, to a bounded depth.
 func TestCopyUp(t *testing.T) {
+	needRoot(t)
 	root := t.TempDir()
 	must(t, os.MkdirAll(root+"/dir/sub", 0o751))
 	must(t, os.WriteFile(root+"/dir/sub/file", []byte("content"), 0o640))

@@ -35,9 +35,7 @@ func start(t *testing.T, steps ...plan.Step) *stage {
 // launch runs a wire. The plan's files are the host's proc, and then files.
 func launch(t *testing.T, wire []byte, files ...*os.File) *stage {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: the stage makes namespaces and mounts")
-	}
+	needRoot(t)
 	proc, null := open(t, "/proc"), open(t, "/dev/null")
 	p, err := Start(Launch{
 		Stdio: [3]*os.File{null, null, null},
@@ -50,6 +48,13 @@ func launch(t *testing.T, wire []byte, files ...*os.File) *stage {
 	s := &stage{t, p}
 	t.Cleanup(s.end)
 	return s
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: the stage makes namespaces and mounts")
+	}
 }
 
 func open(t *testing.T, path string) *os.File {
@@ -241,10 +246,9 @@ func TestFork(t *testing.T) {
 	for range 200 {
 		s := start(t, step(plan.OpUnshare, unix.CLONE_NEWPID), step(plan.OpFork, 0), step(plan.OpSync, "child"))
 		s.adopt()
-		if fds := []unix.PollFd{{Fd: int32(s.Control.Fd()), Events: unix.POLLIN}}; true {
-			if n, _ := unix.Poll(fds, 1); n != 0 {
-				t.Fatalf("the child does not wait: it says %q", s.hear())
-			}
+		fds := []unix.PollFd{{Fd: int32(s.Control.Fd()), Events: unix.POLLIN}}
+		if n, _ := unix.Poll(fds, 1); n != 0 {
+			t.Fatalf("the child does not wait: it says %q", s.hear())
 		}
 		s.say("go")
 		s.expect("sync child")
@@ -343,18 +347,29 @@ func callStart(dir *os.File) string {
 
 func TestAwaitStartDescriptors(t *testing.T) {
 	s, _ := listen(t, step(plan.OpSync, "started"))
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var beyond []string
-	for _, e := range entries {
-		if fd, _ := strconv.Atoi(e.Name()); fd > 2 {
-			link, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(s.Pid), "fd", e.Name()))
-			beyond = append(beyond, link)
+	var open []string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		open = s.descriptors()
+		if len(open) == 1 && strings.HasPrefix(open[0], "socket:") {
+			return
 		}
 	}
-	if len(beyond) != 1 || !strings.HasPrefix(beyond[0], "socket:") {
-		t.Errorf("open while it waits: %q, want one socket", beyond)
+	t.Errorf("open while it waits: %q, want one socket", open)
+}
+
+// descriptors says what the stage has open beyond its standard streams.
+func (s *stage) descriptors() (open []string) {
+	s.Helper()
+	dir := fmt.Sprintf("/proc/%d/fd", s.Pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		s.Fatal(err)
 	}
+	for _, e := range entries {
+		if fd, _ := strconv.Atoi(e.Name()); fd > 2 {
+			link, _ := os.Readlink(filepath.Join(dir, e.Name()))
+			open = append(open, link)
+		}
+	}
+	return open
 }

@@ -64,6 +64,8 @@ func (s *State) processField(r *reader, key string) error {
 		return r.int(&s.CreatorPid)
 	case "creatorStart":
 		return r.number(&s.CreatorStart)
+	case "noNewKeyring":
+		return r.flag(&s.NoNewKeyring)
 	case "cgroup":
 		return r.raw(&s.Cgroup)
 	case "intelRdt":
@@ -81,6 +83,14 @@ func (r *reader) time(v *time.Time) error {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	*v = t.UTC()
+	return err
+}
+
+// flag reads a JSON true; whatever else is false.
+func (r *reader) flag(v *bool) error {
+	var text []byte
+	err := r.raw(&text)
+	*v = string(text) == "true"
 	return err
 }
 

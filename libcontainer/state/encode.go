@@ -30,6 +30,7 @@ func encode(s *State) [][]byte {
 	w.texts("annotations", s.Annotations)
 	w.number("creatorPid", uint64(s.CreatorPid))
 	w.number("creatorStart", s.CreatorStart)
+	w.flag("noNewKeyring", s.NoNewKeyring)
 	w.raw("cgroup", s.Cgroup)
 	w.raw("intelRdt", s.IntelRdt)
 	w.raw("startSteps", s.StartSteps)
@@ -60,6 +61,13 @@ func (w *writer) number(name string, v uint64) {
 func (w *writer) text(name, v string) {
 	w.key(name)
 	w.buf = appendText(w.buf, v)
+}
+
+// flag appends what is true, and nothing else.
+func (w *writer) flag(name string, v bool) {
+	if v {
+		w.raw(name, []byte("true"))
+	}
 }
 
 // raw appends a JSON value as it is, and nothing where there is none.

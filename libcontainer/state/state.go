@@ -57,6 +57,9 @@ type State struct {
 	CreatorPid   int
 	CreatorStart uint64
 
+	// NoNewKeyring says that the container kept its creator's session keyring.
+	NoNewKeyring bool
+
 	// Cgroup, IntelRdt and StartSteps are raw JSON.
 	Cgroup, IntelRdt, StartSteps []byte
 	// Config is the raw config.json. Reading a State does not look into it.

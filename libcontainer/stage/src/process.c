@@ -93,8 +93,8 @@ static int keyring_permissions(long key, unsigned add)
 int op_keyring(const struct step *s)
 {
 	long key = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, str(s, 0));
-	if (key >= 0)
-		return keyring_permissions(key, num(s, 1));
+	if (key >= 0) /* one that is only joined may be another's to change */
+		return num(s, 1) ? keyring_permissions(key, num(s, 1)) : 0;
 	if (errno == EDQUOT)
 		return tell("warn", "joining a session keyring: disk quota exceeded [the container shares its parent's; raise /proc/sys/kernel/keys/root_maxkeys]", -1);
 	return errno == ENOSYS ? 0 : -1;
