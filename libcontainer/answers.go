@@ -24,27 +24,24 @@ import (
 // its first word is started once more, to be moved into its cgroup.
 // Linux 6.13: CLONE_INTO_CGROUP kills the child where cgroup.kill was ever
 // written in one of the two cgroups and not in the other.
-func (c *creation) converse() error {
-	err := c.talk()
+func (m *making) converse() error {
+	err := m.talk()
 	if !errors.Is(err, errKilledAtBirth) {
 		return err
 	}
-	c.join = plan.JoinAttach
-	for _, event := range []func(*creation) error{(*creation).compilePlan, (*creation).startStage, (*creation).talk} {
-		if err := event(c); err != nil {
-			return err
-		}
+	if err := m.startOutside(); err != nil {
+		return err
 	}
-	return nil
+	return m.talk()
 }
 
 // talk answers the stage at every step of the plan that speaks.
-func (c *creation) talk() error {
-	talk := &conversation{control: c.stage.Control, describe: describeIn(c.plan), warn: c.runtime.warn}
-	for i := range c.plan.Steps {
-		done, err := c.answer(talk, &c.plan.Steps[i])
+func (m *making) talk() error {
+	talk := &conversation{control: m.stage.Control, describe: describeIn(m.plan), warn: m.runtime.warn}
+	for i := range m.plan.Steps {
+		done, err := m.answer(talk, &m.plan.Steps[i])
 		if errors.Is(err, errStageDied) {
-			return c.explainDeath(talk)
+			return m.explainDeath(talk)
 		}
 		if done || err != nil {
 			return err
@@ -54,23 +51,23 @@ func (c *creation) talk() error {
 }
 
 // answer does what one step wants of its parent; most want nothing.
-func (c *creation) answer(talk *conversation, s *plan.Step) (done bool, err error) {
+func (m *making) answer(talk *conversation, s *plan.Step) (done bool, err error) {
 	switch s.Op {
 	case plan.OpSync:
-		return false, c.answerSync(talk, s.Args[0].Str)
+		return false, m.answerSync(talk, s.Args[0].Str)
 	case plan.OpTakeTree:
-		return false, c.answerTree(talk, s.Args[0].Str)
+		return false, m.answerTree(talk, s.Args[0].Str)
 	case plan.OpFork:
-		return false, c.answerFork(talk)
+		return false, m.answerFork(talk)
 	case plan.OpConsole:
-		return false, c.answerFile(talk, plan.SyncConsole, c.passConsole)
+		return false, m.answerFile(talk, plan.SyncConsole, m.passConsole)
 	case plan.OpSeccomp:
 		if s.Args[2].Int == 0 {
 			return false, nil
 		}
-		return false, c.answerFile(talk, plan.SyncSeccomp, c.passListener)
+		return false, m.answerFile(talk, plan.SyncSeccomp, m.passListener)
 	case plan.OpReady:
-		if err := c.limitNow(); err != nil {
+		if err := m.limitNow(); err != nil {
 			return true, err
 		}
 		_, err := talk.expect("ready", "")
@@ -79,25 +76,29 @@ func (c *creation) answer(talk *conversation, s *plan.Step) (done bool, err erro
 	return false, nil
 }
 
-func (c *creation) answerSync(talk *conversation, name string) error {
+func (m *making) answerSync(talk *conversation, name string) error {
 	if _, err := talk.expect("sync", name); err != nil {
 		return err
 	}
-	var err error
-	switch name {
-	case plan.SyncCgroup:
-		err = c.attach()
-	case plan.SyncIDMap:
-		err = c.mapIDs()
-	case plan.SyncNetwork:
-		err = c.moveDevices()
-	case plan.SyncHooks:
-		err = c.runtimeHooks()
-	}
-	if err != nil {
+	if err := m.act(name); err != nil {
 		return err
 	}
 	return talk.proceed()
+}
+
+// act does what the syncs of a creation ask for.
+func (c *creation) act(sync string) error {
+	switch sync {
+	case plan.SyncCgroup:
+		return c.attach()
+	case plan.SyncIDMap:
+		return c.mapIDs()
+	case plan.SyncNetwork:
+		return c.moveDevices()
+	case plan.SyncHooks:
+		return c.runtimeHooks()
+	}
+	return unexpected("sync " + sync)
 }
 
 // attach moves the stage into its cgroup, and limits it where it does not fork.
@@ -158,58 +159,58 @@ func (c *creation) runtimeHooks() error {
 }
 
 // answerFork takes over the stage's child: only then may it go on.
-func (c *creation) answerFork(talk *conversation) error {
-	m, err := talk.expect("pid", "")
+func (m *making) answerFork(talk *conversation) error {
+	said, err := talk.expect("pid", "")
 	if err != nil {
 		return err
 	}
-	pid, err := strconv.Atoi(m.text)
+	pid, err := strconv.Atoi(said.text)
 	if err != nil {
-		return fmt.Errorf("talking to the stage: %q is not a pid", m.text)
+		return fmt.Errorf("talking to the stage: %q is not a pid", said.text)
 	}
 	pidfd, err := sys.PidfdOpen(pid)
 	if err != nil {
 		return fmt.Errorf("opening the container's process: %w", err)
 	}
-	if _, err := sys.PidfdWait(c.stage.Pidfd); err != nil {
+	if _, err := sys.PidfdWait(m.stage.Pidfd); err != nil {
 		pidfd.Close()
 		return fmt.Errorf("waiting for the stage's first process: %w", err)
 	}
-	c.stage.Pidfd.Close()
-	c.stage.Pid, c.stage.Pidfd = pid, pidfd
-	if err := c.limitNow(); err != nil {
+	m.stage.Pidfd.Close()
+	m.stage.Pid, m.stage.Pidfd = pid, pidfd
+	if err := m.limitNow(); err != nil {
 		return err
 	}
 	return talk.proceed()
 }
 
 // answerFile hands on the descriptor that came with a sync.
-func (c *creation) answerFile(talk *conversation, name string, pass func(*os.File) error) error {
-	m, err := talk.expect("sync", name)
+func (m *making) answerFile(talk *conversation, name string, pass func(*os.File) error) error {
+	said, err := talk.expect("sync", name)
 	if err != nil {
 		return err
 	}
-	defer m.close()
-	if len(m.files) != 1 {
-		return fmt.Errorf("talking to the stage: sync %s came with %d descriptors", name, len(m.files))
+	defer said.close()
+	if len(said.files) != 1 {
+		return fmt.Errorf("talking to the stage: sync %s came with %d descriptors", name, len(said.files))
 	}
-	if err := pass(m.files[0]); err != nil {
+	if err := pass(said.files[0]); err != nil {
 		return err
 	}
 	return talk.proceed()
 }
 
 // explainDeath says why a stage may have ended without a word.
-func (c *creation) explainDeath(talk *conversation) error {
-	exit, err := sys.PidfdWait(c.stage.Pidfd)
+func (m *making) explainDeath(talk *conversation) error {
+	exit, err := sys.PidfdWait(m.stage.Pidfd)
 	if err != nil {
 		return errStageDied
 	}
-	if kills, level, err := c.cgroup.OOM(); err == nil && kills > 0 {
-		return fmt.Errorf("creating the container: it ran out of memory, the limit of cgroup %s was hit [raise linux.resources.memory.limit]", level)
+	if kills, level, err := m.cgroup.OOM(); err == nil && kills > 0 {
+		return fmt.Errorf("%s: it ran out of memory, the limit of cgroup %s was hit [raise linux.resources.memory.limit]", m.doing, level)
 	}
-	if !talk.heard && exit.Signal == unix.SIGKILL && c.plan.Join == plan.JoinClone {
+	if !talk.heard && exit.Signal == unix.SIGKILL && m.plan.Join == plan.JoinClone {
 		return errKilledAtBirth
 	}
-	return fmt.Errorf("creating the container: the stage ended with %v", exit)
+	return fmt.Errorf("%s: the stage ended with %v", m.doing, exit)
 }

@@ -11,36 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
-	"github.com/davit-containers/davit/libcontainer/idmap"
 	"github.com/davit-containers/davit/libcontainer/intelrdt"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
-	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/spec"
-	"github.com/davit-containers/davit/libcontainer/stage"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
 
 // creation is one container while it is made.
 type creation struct {
-	runtime *Runtime
+	making
 	id      string
 	bundle  *Bundle
 	options CreateOptions
 
-	rootfs  string
-	cgroup  *cgroup.Manager
-	filter  seccomp.Filter
-	plan    *plan.Plan
-	dir     *state.Dir
-	state   *state.State
-	rdt     *intelrdt.Group
-	files   files
-	stage   *stage.Process
-	mapped  idmap.Cache
-	trees   *treeOpener
-	join    plan.Join
-	limited bool
+	rootfs string
+	dir    *state.Dir
+	state  *state.State
+	rdt    *intelrdt.Group
 }
 
 // Create makes the container of a bundle, up to the point where its program
@@ -103,7 +91,7 @@ func (c *creation) claim() error {
 		OCIVersion: c.bundle.Spec.Version, ID: c.id, Phase: state.Creating,
 		Bundle: c.bundle.Path, Rootfs: c.rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: c.bundle.Spec.Annotations, CreatorPid: self, CreatorStart: start,
-		Cgroup: saved, IntelRdt: rdt, Config: c.bundle.config,
+		NoNewKeyring: c.options.NoNewKeyring, Cgroup: saved, IntelRdt: rdt, Config: c.bundle.config,
 	}
 	c.dir, err = state.Create(c.runtime.Root, c.id, c.state)
 	return err
@@ -121,20 +109,8 @@ func (c *creation) makeCgroup() error {
 	return err
 }
 
-func (c *creation) startStage() error {
-	wire, err := c.plan.Wire()
-	if err != nil {
-		return err
-	}
-	launch := stage.Launch{Stdio: c.options.Stdio, Preserve: c.files.preserved, Plan: wire, Files: c.files.plan, Clone: c.plan.Clone}
-	if c.plan.Join == plan.JoinClone {
-		if launch.Cgroup, err = c.cgroup.File(); err != nil {
-			return err
-		}
-	}
-	c.stage, err = stage.Start(launch)
-	return err
-}
+// cgroupDir is the container's cgroup itself.
+func (c *creation) cgroupDir() (*os.File, error) { return c.cgroup.File() }
 
 // limit writes the cgroup's limits while the stage boots, if it is there
 // already and nothing of the stage's own can suffer: a stage that forks needs
@@ -144,23 +120,6 @@ func (c *creation) limit() error {
 		return nil
 	}
 	return c.limitNow()
-}
-
-func (c *creation) limitNow() error {
-	if c.limited {
-		return nil
-	}
-	c.limited = true
-	return c.cgroup.Limit()
-}
-
-func (c *creation) forks() bool {
-	for i := range c.plan.Steps {
-		if c.plan.Steps[i].Op == plan.OpFork {
-			return true
-		}
-	}
-	return false
 }
 
 // saveCreated writes down that the container is created, and by which process.
@@ -217,14 +176,4 @@ func (c *creation) undo() {
 		c.rdt.Remove()
 	}
 	c.dir.Remove()
-}
-
-// release closes what only the creation needed.
-func (c *creation) release() {
-	c.files.close()
-	c.mapped.Close()
-	c.cgroup.Close()
-	if c.trees != nil {
-		c.trees.stop()
-	}
 }

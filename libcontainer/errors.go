@@ -22,7 +22,21 @@ var (
 	ErrNotRunning = errors.New("container not running")
 	ErrRunning    = errors.New("container still running")
 	ErrNotCreated = errors.New("container is not waiting to be started")
+	ErrPaused     = errors.New("container paused")
 )
+
+// StatusError says that a container's status does not allow what was asked
+// for, in the words that callers know.
+type StatusError struct {
+	Text string
+	Kind error // a sentinel of this package
+}
+
+// Error is the text alone.
+func (e *StatusError) Error() string { return e.Text }
+
+// Unwrap is the sentinel.
+func (e *StatusError) Unwrap() error { return e.Kind }
 
 // StepError says which step of a container's plan failed.
 type StepError struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/host"
@@ -13,20 +14,8 @@ import (
 // facts gathers what a plan depends on. Only what the configuration makes
 // relevant is probed.
 func (b *Bundle) facts(o *CreateOptions) (plan.Facts, error) {
-	f := plan.Facts{
-		Privileged:      os.Geteuid() == 0 && host.EffectiveCaps()&(1<<unix.CAP_SYS_ADMIN) != 0,
-		Capabilities:    host.EffectiveCaps() & host.BoundingCaps(),
-		LastCapability:  host.LastCap(),
-		CgroupV2:        host.Cgroups() == host.CgroupV2,
-		InUserNamespace: host.InUserNS(),
-		Kcore:           exists("/proc/kcore"),
-	}
-	if f.InUserNamespace {
-		f.Privileged = false
-	}
-	p, l := b.Spec.Process, b.Spec.Linux
-	f.AppArmor = p != nil && p.ApparmorProfile != "" && host.AppArmor()
-	f.SELinux = (p != nil && p.SelinuxLabel != "" || l != nil && l.MountLabel != "") && host.SELinux()
+	f := processFacts(b.Spec.Process, b.Spec.Linux)
+	f.Kcore = exists("/proc/kcore")
 	if !f.CgroupV2 && b.mountsCgroups() {
 		if err := addHierarchies(&f); err != nil {
 			return f, err
@@ -40,6 +29,23 @@ func (b *Bundle) facts(o *CreateOptions) (plan.Facts, error) {
 		f.FullProcMounts = mounts
 	}
 	return f, nil
+}
+
+// processFacts are those that any process of a container depends on.
+func processFacts(p *specs.Process, l *specs.Linux) plan.Facts {
+	f := plan.Facts{
+		Privileged:      os.Geteuid() == 0 && host.EffectiveCaps()&(1<<unix.CAP_SYS_ADMIN) != 0,
+		Capabilities:    host.EffectiveCaps() & host.BoundingCaps(),
+		LastCapability:  host.LastCap(),
+		CgroupV2:        host.Cgroups() == host.CgroupV2,
+		InUserNamespace: host.InUserNS(),
+	}
+	if f.InUserNamespace {
+		f.Privileged = false
+	}
+	f.AppArmor = p != nil && p.ApparmorProfile != "" && host.AppArmor()
+	f.SELinux = (p != nil && p.SelinuxLabel != "" || l != nil && l.MountLabel != "") && host.SELinux()
+	return f
 }
 
 func (b *Bundle) mountsCgroups() bool {

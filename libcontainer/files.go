@@ -30,38 +30,46 @@ func (f *files) close() {
 }
 
 // openFiles opens what the plan wants handed over.
-func (c *creation) openFiles() error {
-	for fd := 3; fd < 3+c.options.ListenFDs+c.options.PreserveFDs; fd++ {
-		c.files.preserved = append(c.files.preserved, os.NewFile(uintptr(fd), "preserved "+strconv.Itoa(fd)))
+func (m *making) openFiles() error {
+	for fd := 3; fd < 3+m.outlets.preserve; fd++ {
+		m.files.preserved = append(m.files.preserved, os.NewFile(uintptr(fd), "preserved "+strconv.Itoa(fd)))
 	}
-	for i := range c.plan.Files {
-		f, owned, err := c.openFile(&c.plan.Files[i])
+	for i := range m.plan.Files {
+		f, owned, err := m.openFile(&m.plan.Files[i])
 		if err != nil {
 			return err
 		}
-		c.files.plan = append(c.files.plan, f)
+		m.files.plan = append(m.files.plan, f)
 		if owned {
-			c.files.owned = append(c.files.owned, f)
+			m.files.owned = append(m.files.owned, f)
 		}
 	}
 	return nil
 }
 
-func (c *creation) openFile(f *plan.File) (file *os.File, owned bool, err error) {
+func (m *making) openFile(f *plan.File) (file *os.File, owned bool, err error) {
 	switch f.Kind {
 	case plan.FileProc:
 		file, err = host.Proc()
 		return file, false, err
 	case plan.FileUserNS:
-		file, err = c.mapped.UserNS(idmap.Maps{UIDs: f.UIDMap, GIDs: f.GIDMap})
+		file, err = m.mapped.UserNS(idmap.Maps{UIDs: f.UIDMap, GIDs: f.GIDMap})
 		return file, false, err
-	case plan.FileStartSocket:
-		file, err = sys.Listen(c.dir.File(), startSocket, unix.SOCK_SEQPACKET)
-		return file, true, err
-	default:
+	case plan.FileNamespace:
 		file, err = openNamespace(f.Path)
 		return file, true, err
+	default:
+		file, err = m.openOwn(f)
+		return file, true, err
 	}
+}
+
+// openOwn opens the socket on which the stage waits for start.
+func (c *creation) openOwn(f *plan.File) (*os.File, error) {
+	if f.Kind != plan.FileStartSocket {
+		return nil, unexpected("file " + f.String())
+	}
+	return sys.Listen(c.dir.File(), startSocket, unix.SOCK_SEQPACKET)
 }
 
 // openNamespace opens a namespace to join, and nothing but one: a FIFO or a

@@ -12,42 +12,39 @@ import (
 )
 
 // passConsole hands on the terminal's master.
-func (c *creation) passConsole(master *os.File) error {
-	if c.options.ConsoleSocket != "" {
-		return sendFile(c.options.ConsoleSocket, "console socket", []byte("/dev/ptmx"), master)
+func (m *making) passConsole(master *os.File) error {
+	if m.outlets.consoleSocket != "" {
+		return sendFile(m.outlets.consoleSocket, "console socket", []byte("/dev/ptmx"), master)
 	}
-	if c.options.Console == nil {
+	if m.outlets.console == nil {
 		return fmt.Errorf("handing on the terminal: process.terminal is set and there is no console socket")
 	}
 	fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("handing on the terminal: %w", err)
 	}
-	return c.options.Console(os.NewFile(uintptr(fd), "/dev/ptmx"))
+	return m.outlets.console(os.NewFile(uintptr(fd), "/dev/ptmx"))
 }
 
 // sendPidfd hands on the pidfd of the container's process.
-func (c *creation) sendPidfd() error {
-	if c.options.PidfdSocket == "" {
+func (m *making) sendPidfd() error {
+	if m.outlets.pidfdSocket == "" {
 		return nil
 	}
-	return sendFile(c.options.PidfdSocket, "pidfd socket", []byte("pidfd"), c.stage.Pidfd)
+	return sendFile(m.outlets.pidfdSocket, "pidfd socket", []byte("pidfd"), m.stage.Pidfd)
 }
 
 // passListener hands the seccomp listener to the agent, with the state that
 // tells it whose it is.
 // Spec: config-linux.md#seccomp (listenerPath, container process state)
-func (c *creation) passListener(listener *os.File) error {
-	s := c.bundle.Spec.Linux.Seccomp
+func (m *making) passListener(listener *os.File) error {
+	s, state := m.observed()
 	msg, err := json.Marshal(specs.ContainerProcessState{
 		Version:  specs.Version,
 		Fds:      []string{specs.SeccompFdName},
-		Pid:      c.stage.Pid,
+		Pid:      m.stage.Pid,
 		Metadata: s.ListenerMetadata,
-		State: specs.State{
-			Version: c.state.OCIVersion, ID: c.id, Status: specs.StateCreating, Pid: c.stage.Pid,
-			Bundle: c.bundle.Path, Annotations: c.state.Annotations,
-		},
+		State:    state,
 	})
 	if err != nil {
 		return fmt.Errorf("encoding the container process state: %w", err)
@@ -56,6 +53,14 @@ func (c *creation) passListener(listener *os.File) error {
 		return fmt.Errorf("failed to connect with seccomp agent: %w", err)
 	}
 	return nil
+}
+
+// observed: the container is being created, and this is its process.
+func (c *creation) observed() (*specs.LinuxSeccomp, specs.State) {
+	return c.bundle.Spec.Linux.Seccomp, specs.State{
+		Version: c.state.OCIVersion, ID: c.id, Status: specs.StateCreating, Pid: c.stage.Pid,
+		Bundle: c.bundle.Path, Annotations: c.state.Annotations,
+	}
 }
 
 // sendFile connects to a stream socket and sends a descriptor with a message.

@@ -9,7 +9,6 @@ import (
 	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
-	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
 	"github.com/davit-containers/davit/libcontainer/spec"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
@@ -98,16 +97,25 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 	if exists(r.Root + "/" + id) {
 		return nil, ErrExist
 	}
-	c := &creation{runtime: r, id: id, bundle: b, options: o}
+	c := newCreation(r, id, b, o)
 	for _, decide := range []func(*creation) error{
 		(*creation).findRootfs, (*creation).addNotifySocket, (*creation).addListenFDs,
-		(*creation).chooseCgroup, (*creation).compileFilter, (*creation).compilePlan,
+		(*creation).chooseCgroup, (*creation).chooseFilter, (*creation).compilePlan,
 	} {
 		if err := decide(c); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+func newCreation(r *Runtime, id string, b *Bundle, o CreateOptions) *creation {
+	c := &creation{id: id, bundle: b, options: o, making: making{
+		runtime: r, doing: "creating the container",
+		outlets: outlets{o.Stdio, o.ListenFDs + o.PreserveFDs, o.ConsoleSocket, o.Console, o.PidfdSocket},
+	}}
+	c.maker = c
+	return c
 }
 
 func (c *creation) findRootfs() (err error) {
@@ -128,13 +136,7 @@ func (c *creation) chooseCgroup() (err error) {
 // cacheDir is where compiled filters are kept; no container's id begins with a dot.
 func (r *Runtime) cacheDir() string { return r.Root + "/.seccomp" }
 
-func (c *creation) compileFilter() (err error) {
-	if l := c.bundle.Spec.Linux; l != nil && l.Seccomp != nil {
-		c.filter, err = compile.Load(l.Seccomp, c.runtime.cacheDir())
-		c.runtime.debugf("seccomp filter flags: %d", c.filter.Flags)
-	}
-	return err
-}
+func (c *creation) chooseFilter() error { return c.compileFilter(c.bundle.Spec.Linux) }
 
 func (c *creation) compilePlan() error {
 	facts, err := c.bundle.facts(&c.options)
@@ -144,7 +146,7 @@ func (c *creation) compilePlan() error {
 	c.plan, err = plan.Compile(c.bundle.Spec, facts, plan.Options{
 		ID: c.id, Bundle: c.bundle.Path, Rootfs: c.rootfs,
 		NoPivot: c.options.NoPivot, NoNewKeyring: c.options.NoNewKeyring,
-		PreserveFDs: c.options.ListenFDs + c.options.PreserveFDs, WaitForStart: c.options.StartLater,
+		PreserveFDs: c.outlets.preserve, WaitForStart: c.options.StartLater,
 		Join: c.join, CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
 	})
 	return err

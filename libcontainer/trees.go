@@ -14,21 +14,21 @@ import (
 
 // answerTree opens a mount tree for a stage that may not, in the stage's own
 // mount namespace, where what was mounted so far is part of it.
-func (c *creation) answerTree(talk *conversation, name string) error {
+func (m *making) answerTree(talk *conversation, name string) error {
 	if _, err := talk.expect("sync", name); err != nil {
 		return err
 	}
-	tree := c.plan.Trees[name]
-	userns, err := c.treeUserNS(&tree)
+	tree := m.plan.Trees[name]
+	userns, err := m.treeUserNS(&tree)
 	if err != nil {
 		return err
 	}
-	if c.trees == nil {
-		if c.trees, err = newTreeOpener(c.stage.Pid); err != nil {
+	if m.trees == nil {
+		if m.trees, err = newTreeOpener(m.stage.Pid); err != nil {
 			return err
 		}
 	}
-	f, err := c.trees.open(&tree, userns)
+	f, err := m.trees.open(&tree, userns)
 	if err != nil {
 		return fmt.Errorf("mounting %s: %w", tree.Source, err)
 	}
@@ -38,17 +38,17 @@ func (c *creation) answerTree(talk *conversation, name string) error {
 
 // treeUserNS is the user namespace whose mappings the tree is to have; nil
 // for a tree that is not idmapped.
-func (c *creation) treeUserNS(t *plan.Tree) (*os.File, error) {
+func (m *making) treeUserNS(t *plan.Tree) (*os.File, error) {
 	switch {
 	case t.Container:
-		f, err := os.Open("/proc/" + strconv.Itoa(c.stage.Pid) + "/ns/user")
+		f, err := os.Open("/proc/" + strconv.Itoa(m.stage.Pid) + "/ns/user")
 		if err != nil {
 			return nil, fmt.Errorf("opening the container's user namespace: %w", pathError(err))
 		}
-		c.files.owned = append(c.files.owned, f)
+		m.files.owned = append(m.files.owned, f)
 		return f, nil
 	case len(t.UIDMap) > 0 || len(t.GIDMap) > 0:
-		return c.mapped.UserNS(idmap.Maps{UIDs: t.UIDMap, GIDs: t.GIDMap})
+		return m.mapped.UserNS(idmap.Maps{UIDs: t.UIDMap, GIDs: t.GIDMap})
 	default:
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,7 @@ func (p *program) create(id string, c *creation) error {
 		return err
 	}
 	options.StartLater = true
+	p.logPlan(rt, id, bundle, options)
 	container, err := rt.Create(id, bundle, options)
 	if err != nil {
 		return err
@@ -64,4 +66,21 @@ func (p *program) prepare(id string, c *creation) (*libcontainer.Runtime, *libco
 		options.NotifySocket = notifyPath(rt.Root, id)
 	}
 	return rt, bundle, options, p.prepareRoot()
+}
+
+// logPlan logs what is going to be done: a plan's titles, but not its values,
+// among which is the program's environment.
+func (p *program) logPlan(rt *libcontainer.Runtime, id string, b *libcontainer.Bundle, o libcontainer.CreateOptions) {
+	if !p.log.debugging() {
+		return
+	}
+	plan, err := rt.Plan(id, b, o)
+	if err != nil {
+		return // creating fails in the same way, and says so
+	}
+	for line := range strings.Lines(plan.String()) {
+		if title, ok := strings.CutPrefix(line, "# "); ok {
+			p.log.debugf("%s", strings.TrimSpace(title))
+		}
+	}
 }

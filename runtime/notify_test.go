@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -21,33 +22,48 @@ type manager struct {
 
 func newManager(t *testing.T) manager {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "manager")
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	m, err := listenManager(filepath.Join(t.TempDir(), "manager"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	return manager{conn, path}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// listenManager makes a manager's socket, which waits ten seconds at most.
+func listenManager(path string) (manager, error) {
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return manager{}, err
+	}
+	return manager{conn, path}, conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 }
 
 // read gives one message, and the descriptor that came with it, -1 for none.
 func (m manager) read(t *testing.T) (string, int) {
 	t.Helper()
-	buf, oob := make([]byte, 1024), make([]byte, 1024)
-	n, oobn, _, _, err := m.ReadMsgUnix(buf, oob)
+	message, fd, err := m.receive()
 	if err != nil {
 		t.Fatalf("reading what the manager was told: %v", err)
 	}
+	return message, fd
+}
+
+func (m manager) receive() (message string, fd int, err error) {
+	buf, oob := make([]byte, 1024), make([]byte, 1024)
+	n, oobn, _, _, err := m.ReadMsgUnix(buf, oob)
+	if err != nil {
+		return "", -1, err
+	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) == 0 {
-		return string(buf[:n]), -1
+		return string(buf[:n]), -1, err
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		t.Fatalf("got descriptors %v, %v", fds, err)
+		return "", -1, fmt.Errorf("got descriptors %v: %w", fds, err)
 	}
-	return string(buf[:n]), fds[0]
+	return string(buf[:n]), fds[0], nil
 }
 
 func newProxy(t *testing.T, manager, path string) *notifyProxy {
@@ -67,20 +83,24 @@ func newProxy(t *testing.T, manager, path string) *notifyProxy {
 // have a long path.
 func say(t *testing.T, path, message string) {
 	t.Helper()
+	if err := send(path, message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func send(path, message string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer dir.Close()
 	addr := &unix.SockaddrUnix{Name: filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), filepath.Base(path))}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Sendto(fd, []byte(message), 0, addr); err != nil {
-		t.Fatal(err)
-	}
+	return unix.Sendto(fd, []byte(message), 0, addr)
 }
 
 func TestNotifyRelay(t *testing.T) {

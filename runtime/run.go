@@ -132,7 +132,7 @@ func (l *launch) attended(signals *signalRelay) (int, error) {
 // terminal is the caller's terminal, joined to the container's when it has
 // one; nil otherwise.
 func (l *launch) terminal() *terminal {
-	if p := l.bundle.Spec.Process; p == nil || !p.Terminal {
+	if !wantsTerminal(l.bundle) {
 		return nil
 	}
 	t := newTerminal()
@@ -143,6 +143,7 @@ func (l *launch) terminal() *terminal {
 // start creates the container and starts its program. A container that does
 // not start is removed.
 func (l *launch) start() (*libcontainer.Container, error) {
+	l.logPlan(l.rt, l.id, l.bundle, l.options)
 	container, err := l.rt.Create(l.id, l.bundle, l.options)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ func TestScripts(t *testing.T) {
 			"received": received,
 			"killed":   killed,
 			"leave":    leave,
+			"manage":   manage,
+			"told":     told,
+			"ready":    tellReady,
 		},
 		Condition: condition,
 		Setup: func(env *testscript.Env) error {
@@ -40,6 +43,7 @@ func TestScripts(t *testing.T) {
 			for i := range 3 {
 				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("davit-%s-%d-%d", filepath.Base(env.WorkDir), os.Getpid(), i+1))
 			}
+			env.Values[managerKey{}] = new(manager)
 			env.Values[socketsKey{}] = map[string]*net.UnixListener{}
 			return nil
 		},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -68,6 +69,52 @@ func received(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		got.Write(buf[:n])
 	}
+}
+
+// managerKey is the key of a script's service manager among its values.
+type managerKey struct{}
+
+// manage makes the socket of a service manager: manage SOCKET.
+func manage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: manage SOCKET")
+	}
+	m, err := listenManager(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { m.Close() })
+	*ts.Value(managerKey{}).(*manager) = m
+}
+
+// told wants messages to the service manager, each a regular expression, and
+// then a barrier, which it lifts: told MESSAGE...
+func told(ts *testscript.TestScript, neg bool, args []string) {
+	m := ts.Value(managerKey{}).(*manager)
+	for _, want := range append(args, "BARRIER=1") {
+		got, fd, err := m.receive()
+		ts.Check(err)
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+		if !regexp.MustCompile("^" + want + "\n?$").MatchString(got) {
+			ts.Fatalf("the manager was told %q, want %q", got, want)
+		}
+	}
+}
+
+// tellReady says that a container is ready, once it has a socket for that, as
+// its program would: ready ID.
+func tellReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready ID")
+	}
+	var err error
+	for range 500 {
+		if err = send(notifyPath(ts.Getenv("ROOT"), args[0]), "READY=1"); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Check(err)
 }
 
 // killed kills the process whose pidfd was sent to a socket: killed SOCKET.

@@ -126,7 +126,7 @@ var definitions = [opCount]definition{
 	OpDomainname:   {"domainname", "s", [8]string{"name"}},
 	OpKeyring:      {"keyring", "sx", [8]string{"name", "permissions"}},
 	OpSession:      {"session", "", [8]string{}},
-	OpConsole:      {"console", "iiii", [8]string{"rows", "columns", "uid", "mount"}},
+	OpConsole:      {"console", "iii", [8]string{"rows", "columns", "mount"}},
 	OpEmpty:        {"empty", "l", [8]string{"options"}},
 	OpMask:         {"mask", "s", [8]string{"path"}},
 	OpReadonly:     {"read-only", "s", [8]string{"path"}},

@@ -58,7 +58,7 @@ func (c *compiler) terminal(mount bool) {
 	if p.ConsoleSize != nil {
 		rows, columns = p.ConsoleSize.Height, p.ConsoleSize.Width
 	}
-	c.do("creating the terminal", OpConsole, num(rows), num(columns), num(p.User.UID), truth(mount))
+	c.do("creating the terminal", OpConsole, num(rows), num(columns), truth(mount))
 }
 
 // identityOrder is the order in which the stage becomes the container's

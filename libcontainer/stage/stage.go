@@ -20,7 +20,8 @@ import (
 )
 
 //go:generate go run ./internal/header src/ops.h
-//go:generate ./build.sh
+//go:generate ./build.sh amd64
+//go:generate ./build.sh arm64
 
 // Name is the program's name in /proc/PID/comm and of its memfd.
 const Name = "davit-stage"

@@ -148,7 +148,7 @@ int op_console(const struct step *s)
 	struct winsize size = { .ws_row = num(s, 0), .ws_col = num(s, 1) };
 	if (size.ws_row && size.ws_col && ioctl(master, TIOCSWINSZ, &size))
 		return -1;
-	if (num(s, 3) && mount_console(peer))
+	if (num(s, 2) && mount_console(peer))
 		return -1;
 	if (ask("sync", "console", master, NULL))
 		return -1;

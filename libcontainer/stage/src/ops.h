@@ -31,7 +31,7 @@
 	X(domainname, "s") \
 	X(keyring, "sx") \
 	X(session, "") \
-	X(console, "iiii") \
+	X(console, "iii") \
 	X(empty, "l") \
 	X(mask, "s") \
 	X(read_only, "s") \

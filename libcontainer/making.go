@@ -1,0 +1,122 @@
+package libcontainer
+
+import (
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/idmap"
+	"github.com/davit-containers/davit/libcontainer/plan"
+	"github.com/davit-containers/davit/libcontainer/seccomp"
+	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
+	"github.com/davit-containers/davit/libcontainer/stage"
+)
+
+// making is a process of a container while a stage makes it: what create and
+// exec have in common.
+type making struct {
+	maker
+	runtime *Runtime
+	doing   string // such as "creating the container"
+	outlets outlets
+
+	cgroup  *cgroup.Manager
+	filter  seccomp.Filter
+	join    plan.Join
+	plan    *plan.Plan
+	files   files
+	stage   *stage.Process
+	mapped  idmap.Cache
+	trees   *treeOpener
+	limited bool
+}
+
+// maker is what creation and execution do each in its own way.
+type maker interface {
+	// compilePlan makes the plan for the way into the cgroup that is chosen.
+	compilePlan() error
+	// cgroupDir is the cgroup in which the stage is created.
+	cgroupDir() (*os.File, error)
+	// openOwn opens those of the plan's files that only this maker's plans have.
+	openOwn(*plan.File) (*os.File, error)
+	// act does what a sync of the plan asks for.
+	act(sync string) error
+	// observed is what a seccomp agent is told of the container.
+	observed() (*specs.LinuxSeccomp, specs.State)
+}
+
+// outlets are what a process is given and handed out through.
+type outlets struct {
+	stdio         [3]*os.File
+	preserve      int // descriptors from 3 on
+	consoleSocket string
+	console       func(master *os.File) error
+	pidfdSocket   string
+}
+
+func (m *making) compileFilter(l *specs.Linux) (err error) {
+	if l != nil && l.Seccomp != nil {
+		m.filter, err = compile.Load(l.Seccomp, m.runtime.cacheDir())
+		m.runtime.debugf("seccomp filter flags: %d", m.filter.Flags)
+	}
+	return err
+}
+
+func (m *making) startStage() error {
+	wire, err := m.plan.Wire()
+	if err != nil {
+		return err
+	}
+	launch := stage.Launch{Stdio: m.outlets.stdio, Preserve: m.files.preserved, Plan: wire, Files: m.files.plan, Clone: m.plan.Clone}
+	if m.plan.Join == plan.JoinClone {
+		if launch.Cgroup, err = m.cgroupDir(); err != nil {
+			return err
+		}
+	}
+	m.stage, err = stage.Start(launch)
+	return err
+}
+
+// startOutside starts a stage that is to be moved into its cgroup, where none
+// can be created in it.
+func (m *making) startOutside() error {
+	m.join = plan.JoinAttach
+	if err := m.compilePlan(); err != nil {
+		return err
+	}
+	return m.startStage()
+}
+
+func (m *making) limitNow() error {
+	if m.limited {
+		return nil
+	}
+	m.limited = true
+	return m.cgroup.Limit()
+}
+
+func (m *making) forks() bool {
+	for i := range m.plan.Steps {
+		if m.plan.Steps[i].Op == plan.OpFork {
+			return true
+		}
+	}
+	return false
+}
+
+// unexpected is the error for what a maker's plans never have.
+func unexpected(what string) error {
+	return fmt.Errorf("talking to the stage: unexpected %s", what)
+}
+
+// release closes what only the making needed.
+func (m *making) release() {
+	m.files.close()
+	m.mapped.Close()
+	m.cgroup.Close()
+	if m.trees != nil {
+		m.trees.stop()
+	}
+}
