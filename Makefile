@@ -31,12 +31,14 @@ deps: ## install what is missing of Debian's packages and of Go's modules
 
 build: ## build the programs into bin/
 	$(GO) build -trimpath -tags netgo,osusergo -ldflags '-s -w -linkmode external -extldflags -static' -o libcontainer/seccomp/compile/bin/compiler ./libcontainer/seccomp/compiler
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/davit ./runtime
+	libcontainer/seccomp/compile/bin/compiler --version > libcontainer/seccomp/compile/bin/compiler.version
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/davit ./runtime
 
 test: deps build ## check and test everything; as root also what needs root
 	$(GO) vet ./...
 	CGO_ENABLED=0 $(GO) vet ./...
 	$(GO) test ./...
+	CGO_ENABLED=0 $(GO) test ./libcontainer/seccomp/compile ./libcontainer
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)
@@ -51,4 +53,4 @@ generate: ## write the generated code and the stage's program again
 	$(GO) generate ./...
 
 clean: ## remove what build made
-	rm -rf bin libcontainer/seccomp/compile/bin/compiler
+	rm -rf bin libcontainer/seccomp/compile/bin/compiler libcontainer/seccomp/compile/bin/compiler.version

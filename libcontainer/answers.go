@@ -101,8 +101,13 @@ func (c *creation) act(sync string) error {
 	return unexpected("sync " + sync)
 }
 
-// attach moves the stage into its cgroup, and limits it where it does not fork.
+// attach moves the stage into its cgroup, once, and limits it where it does
+// not fork.
 func (c *creation) attach() error {
+	if c.attached {
+		return nil
+	}
+	c.attached = true
 	err := c.cgroup.Attach(c.stage.Pid)
 	if errors.Is(err, cgroup.ErrRootless) {
 		c.runtime.warn(err.Error())

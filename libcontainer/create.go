@@ -29,6 +29,8 @@ type creation struct {
 	dir    *state.Dir
 	state  *state.State
 	rdt    *intelrdt.Group
+
+	attached bool // to its cgroup
 }
 
 // Create makes the container of a bundle, up to the point where its program
@@ -59,7 +61,7 @@ func (c *creation) run() (*Container, error) {
 		(*creation).makeCgroup,
 		(*creation).openFiles,
 		(*creation).startStage,
-		(*creation).limit,
+		(*creation).enterCgroup,
 		(*creation).converse,
 		(*creation).applyRdt,
 		(*creation).sendPidfd,
@@ -112,11 +114,14 @@ func (c *creation) makeCgroup() error {
 // cgroupDir is the container's cgroup itself.
 func (c *creation) cgroupDir() (*os.File, error) { return c.cgroup.File() }
 
-// limit writes the cgroup's limits while the stage boots, if it is there
-// already and nothing of the stage's own can suffer: a stage that forks needs
-// room for a second process.
-func (c *creation) limit() error {
-	if c.plan.Join != plan.JoinClone || c.forks() {
+// enterCgroup moves the stage into its cgroup, if it was not created there,
+// and writes the limits while the stage boots, if nothing of the stage's own can
+// suffer: a stage that forks needs room for a second process.
+func (c *creation) enterCgroup() error {
+	if c.plan.Join == plan.JoinAttach {
+		return c.attach()
+	}
+	if c.plan.Join == plan.JoinNone || c.forks() {
 		return nil
 	}
 	return c.limitNow()

@@ -350,3 +350,17 @@ func (e *execution) close() {
 		e.release()
 	}
 }
+
+// Process is what a process in the container begins with: the configuration's
+// own, as a copy. Its arguments are the caller's to set.
+func (c *Container) Process() (*specs.Process, error) {
+	s, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	if s.Process == nil {
+		return &specs.Process{Cwd: "/"}, nil
+	}
+	p := *s.Process
+	return &p, nil
+}

@@ -16,6 +16,7 @@ func commands() []entry {
 	return []entry{
 		{"create", (*program).createCommand},
 		{"delete", (*program).deleteCommand},
+		{"exec", (*program).execCommand},
 		{"features", (*program).featuresCommand},
 		{"kill", (*program).killCommand},
 		{"list", (*program).listCommand},

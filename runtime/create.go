@@ -34,7 +34,7 @@ func (p *program) create(id string, c *creation) error {
 	if err != nil {
 		return err
 	}
-	if err := p.checkTerminal(detached, bundle, c.consoleSocket); err != nil {
+	if err := p.checkTerminal(detached, bundle.Spec.Process, c.consoleSocket); err != nil {
 		return err
 	}
 	options.StartLater = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
@@ -84,16 +85,16 @@ const (
 	detached
 )
 
-// wantsTerminal tells whether the container's program has a terminal.
-func wantsTerminal(b *libcontainer.Bundle) bool {
-	return b.Spec.Process != nil && b.Spec.Process.Terminal
+// wantsTerminal tells whether a program is to have a terminal.
+func wantsTerminal(process *specs.Process) bool {
+	return process != nil && process.Terminal
 }
 
 // checkTerminal refuses combinations of a terminal and a console socket that
 // would leave one of them without the other.
 // Compat(runc): its texts.
-func (p *program) checkTerminal(a attachment, b *libcontainer.Bundle, socket string) error {
-	terminal := wantsTerminal(b)
+func (p *program) checkTerminal(a attachment, process *specs.Process, socket string) error {
+	terminal := wantsTerminal(process)
 	if terminal && a == detached && socket == "" {
 		return fmt.Errorf("cannot allocate tty if %s will detach without setting console socket", p.name)
 	}

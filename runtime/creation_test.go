@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"github.com/davit-containers/davit/libcontainer"
 )
 
 func TestCheckInherited(t *testing.T) {
@@ -48,8 +46,8 @@ func TestCheckTerminal(t *testing.T) {
 	p := &program{name: "davit"}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := &libcontainer.Bundle{Spec: &specs.Spec{Process: &specs.Process{Terminal: tt.terminal}}}
-			if got := errorText(p.checkTerminal(tt.a, b, tt.socket)); got != tt.err {
+			process := &specs.Process{Terminal: tt.terminal}
+			if got := errorText(p.checkTerminal(tt.a, process, tt.socket)); got != tt.err {
 				t.Errorf("got %q, want %q", got, tt.err)
 			}
 		})

@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/davit-containers/davit/libcontainer"
 )
 
 // signalDelay is when davit begins to catch the signals that do not end it.
@@ -45,14 +43,20 @@ func catchSignals() *signalRelay {
 	return r
 }
 
-// relayTo passes the signals on to the container, also those that came while
+// receiver is what davit stands in front of: a container, or one process in it.
+type receiver interface {
+	Pid() int
+	Signal(unix.Signal) error
+}
+
+// relayTo passes the signals on to the receiver, also those that came while
 // it was made.
-func (r *signalRelay) relayTo(c *libcontainer.Container, t *terminal, log *journal) {
+func (r *signalRelay) relayTo(to receiver, t *terminal, log *journal) {
 	r.relayed.Go(func() {
 		for {
 			select {
 			case s := <-r.signals:
-				r.handle(s.(unix.Signal), c, t, log)
+				r.handle(s.(unix.Signal), to, t, log)
 			case <-r.done:
 				return
 			}
@@ -61,18 +65,18 @@ func (r *signalRelay) relayTo(c *libcontainer.Container, t *terminal, log *journ
 }
 
 // handle does what a signal is for.
-func (r *signalRelay) handle(s unix.Signal, c *libcontainer.Container, t *terminal, log *journal) {
+func (r *signalRelay) handle(s unix.Signal, to receiver, t *terminal, log *journal) {
 	switch s {
 	case unix.SIGWINCH:
 		t.resize()
 	case unix.SIGCHLD:
-		reap(c.Pid())
+		reap(to.Pid())
 	case unix.SIGURG, unix.SIGPIPE:
 		// Go preempts with the first; the second is about davit's own output.
 	default:
-		log.debugf("passing on %s to container %s", unix.SignalName(s), c.ID())
-		if err := c.Signal(s); err != nil {
-			log.debugf("passing on %s to container %s: %v", unix.SignalName(s), c.ID(), err)
+		log.debugf("passing on %s to process %d", unix.SignalName(s), to.Pid())
+		if err := to.Signal(s); err != nil {
+			log.debugf("passing on %s to process %d: %v", unix.SignalName(s), to.Pid(), err)
 		}
 	}
 }

@@ -40,7 +40,8 @@ func (s exitStatus) Error() string {
 }
 
 // run executes a command line, without the program's name, and gives the exit
-// status: 0, 1 for a failure of davit, or the status of the container's program.
+// status: 0, 1 for a failure of davit (255 for one of exec), or the status of the
+// container's program.
 func (p *program) run(args []string) int {
 	err := p.execute(args)
 	var status exitStatus
@@ -51,6 +52,10 @@ func (p *program) run(args []string) int {
 		return int(status)
 	}
 	p.report(err)
+	var exec *execFailure
+	if errors.As(err, &exec) {
+		return exitExecFailure
+	}
 	return exitFailure
 }
 

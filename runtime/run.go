@@ -47,7 +47,7 @@ func (p *program) runContainer(id string, r *running) error {
 	if err != nil {
 		return err
 	}
-	if err := p.checkTerminal(r.attachment(), bundle, r.consoleSocket); err != nil {
+	if err := p.checkTerminal(r.attachment(), bundle.Spec.Process, r.consoleSocket); err != nil {
 		return err
 	}
 	l := &launch{program: p, running: r, rt: rt, id: id, bundle: bundle, options: options}
@@ -132,7 +132,7 @@ func (l *launch) attended(signals *signalRelay) (int, error) {
 // terminal is the caller's terminal, joined to the container's when it has
 // one; nil otherwise.
 func (l *launch) terminal() *terminal {
-	if !wantsTerminal(l.bundle) {
+	if !wantsTerminal(l.bundle.Spec.Process) {
 		return nil
 	}
 	t := newTerminal()

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 			"killed":   killed,
 			"leave":    leave,
 			"manage":   manage,
-			"told":     told,
+			"told":     managerTold,
 			"ready":    tellReady,
 		},
 		Condition: condition,

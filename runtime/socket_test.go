@@ -87,7 +87,7 @@ func manage(ts *testscript.TestScript, neg bool, args []string) {
 
 // told wants messages to the service manager, each a regular expression, and
 // then a barrier, which it lifts: told MESSAGE...
-func told(ts *testscript.TestScript, neg bool, args []string) {
+func managerTold(ts *testscript.TestScript, neg bool, args []string) {
 	m := ts.Value(managerKey{}).(*manager)
 	for _, want := range append(args, "BARRIER=1") {
 		got, fd, err := m.receive()

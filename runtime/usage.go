@@ -32,6 +32,16 @@ func (p *program) exactly(n int) cobra.PositionalArgs {
 	}
 }
 
+// atLeast wants n arguments or more.
+func (p *program) atLeast(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return p.misuse("%q requires a minimum of %s", cmd.Name(), countArguments(n))
+		}
+		return nil
+	}
+}
+
 // between wants at least low and at most high arguments.
 func (p *program) between(low, high int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

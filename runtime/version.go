@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
 )
 
 // version is davit's version, after Semantic Versioning.
@@ -41,6 +43,9 @@ func (p *program) printVersion() error {
 	fmt.Fprintf(p.out, "commit: %s\n", commitOr("unknown"))
 	fmt.Fprintf(p.out, "spec: %s\n", specs.Version)
 	fmt.Fprintf(p.out, "go: %s\n", runtime.Version())
+	if v, err := compile.Version(); err == nil {
+		fmt.Fprintf(p.out, "libseccomp: %s\n", v)
+	}
 	return nil
 }
 

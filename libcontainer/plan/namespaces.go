@@ -77,7 +77,8 @@ func nsFlag(t specs.LinuxNamespaceType) uint64 {
 	return 0
 }
 
-// enterCgroup stops the stage until its parent has moved it.
+// enterCgroup stops the stage until its parent has moved it, which may take
+// as long as all that comes before.
 func (c *compiler) enterCgroup() error {
 	if c.opts.Join == JoinAttach {
 		c.do("entering the cgroup", OpSync, str(SyncCgroup))
@@ -180,9 +181,21 @@ func (c *compiler) newUserNamespace() error {
 	return nil
 }
 
-// newNamespaces creates the rest at once.
+// newCgroupNamespace comes when the stage is in the cgroup that is to be its root.
+func (c *compiler) newCgroupNamespace() error {
+	if c.opts.Join == JoinAttach && c.ns.isNew(unix.CLONE_NEWCGROUP) {
+		c.do("creating the cgroup namespace", OpUnshare, num(uint64(unix.CLONE_NEWCGROUP)))
+	}
+	return nil
+}
+
+// newNamespaces creates the rest at once, except a cgroup namespace where the
+// stage is not yet in its cgroup.
 func (c *compiler) newNamespaces() error {
 	flags := c.ns.fresh &^ (unix.CLONE_NEWUSER | unix.CLONE_NEWPID)
+	if c.opts.Join == JoinAttach {
+		flags &^= unix.CLONE_NEWCGROUP
+	}
 	if flags == 0 {
 		return nil
 	}

@@ -131,11 +131,12 @@ type section func(*compiler) error
 // createOrder is the order of events in a container's creation.
 var createOrder = []section{
 	(*compiler).launch,
-	(*compiler).enterCgroup,
 	(*compiler).early,
 	(*compiler).joinNamespaces,
 	(*compiler).newUserNamespace,
 	(*compiler).newNamespaces,
+	(*compiler).enterCgroup,
+	(*compiler).newCgroupNamespace,
 	(*compiler).forkPidNamespace,
 	(*compiler).network,
 	(*compiler).session,
