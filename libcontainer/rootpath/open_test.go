@@ -179,7 +179,7 @@ func TestOpenUnderAttack(t *testing.T) {
 
 func TestLookPath(t *testing.T) {
 	root := tree(t, map[string]string{
-		"bin/sh": "", "usr/bin/tool": "", "usr/local/bin/tool": "", "work/here": "", "work/sub/prog": "",
+		"bin/sh": "", "usr/bin/tool": "", "usr/local/bin/tool": "", "srv/here": "", "srv/sub/prog": "",
 		"bin/dir/": "", "bin/plain": "", "only/plain": "", "usr/bin/link": "->/bin/sh", "usr/bin/dangling": "->/none",
 	})
 	for _, p := range []string{"bin/plain", "only/plain"} {
@@ -207,7 +207,7 @@ func TestLookPath(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := LookPath(root, tt.program, tt.path, "/work")
+			got, err := LookPath(root, tt.program, tt.path, "/srv")
 			if string(got) != tt.want || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 				t.Errorf("got %q, %v, want %q, %s", got, err, tt.want, tt.err)
 			}
