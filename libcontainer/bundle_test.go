@@ -41,7 +41,7 @@ func newBox(t *testing.T) *box {
 	b := &box{t: t, dir: t.TempDir(), config: spec.Default()}
 	b.runtime = &Runtime{Root: filepath.Join(b.dir, "state"), Warn: func(m string) { b.warned = append(b.warned, m) }}
 	b.config.Process.Terminal = false
-	b.config.Linux.CgroupsPath = "davit-test-" + strconv.Itoa(os.Getpid()) + "/" + filepath.Base(filepath.Dir(b.dir))
+	b.config.Linux.CgroupsPath = "davit-test-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(filepath.Dir(b.dir))
 	for _, dir := range []string{"bin", "proc", "sys", "dev", "etc", "tmp"} {
 		b.must(os.MkdirAll(b.rootfs(dir), 0o755))
 	}
