@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/host"
+	"github.com/davit-containers/davit/libcontainer/idmap"
 	"github.com/davit-containers/davit/libcontainer/plan"
 )
 
@@ -43,9 +44,21 @@ func processFacts(p *specs.Process, l *specs.Linux) plan.Facts {
 	if f.InUserNamespace {
 		f.Privileged = false
 	}
+	f.SetgroupsDenied = l != nil && setgroupsDenied(l, host.EffectiveCaps())
 	f.AppArmor = p != nil && p.ApparmorProfile != "" && host.AppArmor()
 	f.SELinux = (p != nil && p.SelinuxLabel != "" || l != nil && l.MountLabel != "") && host.SELinux()
 	return f
+}
+
+// setgroupsDenied tells whether the container's user namespace is one that its
+// owner maps to itself alone, for which the kernel wants setgroups(2) denied.
+// Linux 3.19: user_namespaces(7).
+func setgroupsDenied(l *specs.Linux, caps uint64) bool {
+	if len(l.UIDMappings) == 0 {
+		return false
+	}
+	maps := idmap.Maps{UIDs: l.UIDMappings, GIDs: l.GIDMappings}
+	return idmap.Choose(maps, caps, os.Geteuid(), os.Getegid()) == idmap.Self
 }
 
 func (b *Bundle) mountsCgroups() bool {
