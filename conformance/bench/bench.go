@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/davit-containers/davit/conformance/internal/bundle"
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 // bench is what the scenarios of one view share: two bundles, a place for the
@@ -10,19 +13,19 @@ import (
 type bench struct {
 	*launcher
 	dir  string // on a tmpfs
-	view view
+	view view.View
 }
 
 // newBench makes the bundles below dir.
-func newBench(dir string, v view) (*bench, error) {
+func newBench(dir string, v view.View) (*bench, error) {
 	b := &bench{dir: dir, view: v}
 	sources := filepath.Join(dir, "sources")
-	err := writeBundle(b.bundle("default"), defaultSpec())
+	err := bundle.Write(b.bundle("default"), bundle.Default())
 	if err == nil {
-		err = writeBundle(b.bundle("full"), fullSpec(sources))
+		err = bundle.Write(b.bundle("full"), bundle.Engine(sources))
 	}
 	if err == nil {
-		err = writeSources(sources)
+		err = bundle.WriteSources(sources)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("making the bundles: %w", err)

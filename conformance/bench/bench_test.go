@@ -10,6 +10,9 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/conformance/internal/bundle"
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 func TestQuantile(t *testing.T) {
@@ -75,7 +78,7 @@ func testBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.close)
-	return &bench{launcher: l, dir: dir, view: hostCgroups}
+	return &bench{launcher: l, dir: dir, view: view.Host}
 }
 
 // findScenario is the scenario of that name.
@@ -155,11 +158,11 @@ runc: failed: exit status 1: no
 }
 
 func TestConfigurations(t *testing.T) {
-	full := fullSpec("/sources")
+	full := bundle.Engine("/sources")
 	if got := len(full.Mounts); got != 20 {
 		t.Errorf("the full configuration has %d mounts, want 20", got)
 	}
-	if got := len(defaultSpec().Mounts); got != 7 {
+	if got := len(bundle.Default().Mounts); got != 7 {
 		t.Errorf("the default configuration has %d mounts, want 7", got)
 	}
 	seen := map[string]bool{}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/davit-containers/davit/conformance/internal/bundle"
 )
 
 // floorLimits are the memory limits to try, in KiB: powers of two and the
@@ -26,7 +28,7 @@ func measureFloors(ctx context.Context, b *bench, s scenario, o options) []resul
 // floor is the least of floorLimits, in KiB, under which the runtime starts
 // /bin/true in a container floorTries times in a row.
 func (b *bench) floor(ctx context.Context, p peer) (int, error) {
-	if err := writeBundle(b.bundle("floor"), defaultSpec()); err != nil {
+	if err := bundle.Write(b.bundle("floor"), bundle.Default()); err != nil {
 		return 0, err
 	}
 	var last error
@@ -43,9 +45,9 @@ func (b *bench) floor(ctx context.Context, p peer) (int, error) {
 
 // startsUnder is nil where every try succeeds.
 func (b *bench) startsUnder(p peer, kib int) error {
-	spec := defaultSpec()
-	spec.Linux.Resources.Memory = limitOf(kib)
-	if err := writeConfig(b.bundle("floor"), spec); err != nil {
+	spec := bundle.Default()
+	spec.Linux.Resources.Memory = bundle.MemoryLimit(kib)
+	if err := bundle.WriteConfig(b.bundle("floor"), spec); err != nil {
 		return err
 	}
 	for try := range floorTries {

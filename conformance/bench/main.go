@@ -22,6 +22,8 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 func main() {
@@ -38,7 +40,7 @@ type options struct {
 	rounds    int
 	warmup    int
 	only      map[string]bool // of scenario names; all where empty
-	views     []view
+	views     []view.View
 	baselines []string // names of runtimes to give ratios to
 	jsonFile  string
 	peers     []peer
@@ -61,7 +63,7 @@ func parse(args []string) (options, error) {
 	if o.only, err = scenarioSet(*only); err != nil {
 		return o, err
 	}
-	if o.views, err = parseViews(*views); err != nil {
+	if o.views, err = view.Parse(*views); err != nil {
 		return o, err
 	}
 	o.baselines = strings.Split(*baselines, ",")
@@ -85,9 +87,9 @@ func run(ctx context.Context, args []string) error {
 	var all []result
 	for _, v := range o.views {
 		results, err := measureIn(ctx, v, o)
-		var missing missingViewError
+		var missing view.MissingError
 		if errors.As(err, &missing) && len(o.views) > 1 {
-			fmt.Printf("\nnot measured with %s: %v\n", v.title(), err)
+			fmt.Printf("\nnot measured with %s: %v\n", v.Title(), err)
 			continue
 		}
 		if err != nil {
@@ -107,9 +109,9 @@ func printMachine(peers []peer) {
 }
 
 // measureIn measures every scenario asked for in one view of the cgroups.
-func measureIn(ctx context.Context, v view, o options) ([]result, error) {
+func measureIn(ctx context.Context, v view.View, o options) ([]result, error) {
 	var results []result
-	err := inView(v, func(dir string) error {
+	err := view.In(v, func(dir string) error {
 		b, err := newBench(dir, v)
 		if err != nil {
 			return err
@@ -127,8 +129,8 @@ func measureIn(ctx context.Context, v view, o options) ([]result, error) {
 
 // measure measures and prints one scenario.
 func (b *bench) measure(ctx context.Context, s scenario, o options) []result {
-	fmt.Printf("\n%s (%s), %s\n", s.name, s.about, b.view.title())
-	if s.needs != "" && !hasController(s.needs) {
+	fmt.Printf("\n%s (%s), %s\n", s.name, s.about, b.view.Title())
+	if s.needs != "" && !view.HasController(s.needs) {
 		fmt.Printf("not measured: there is no %s controller\n", s.needs)
 		return nil
 	}

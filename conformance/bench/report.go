@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 // report is what -json writes.
@@ -25,7 +27,7 @@ type reportPeer struct {
 
 // reportEntry is what one runtime did in one scenario, sample by sample.
 type reportEntry struct {
-	Cgroup   view      `json:"cgroup"`
+	Cgroup   view.View `json:"cgroup"`
 	Scenario string    `json:"scenario"`
 	Runtime  string    `json:"runtime"`
 	WallMS   []float64 `json:"wallMs,omitempty"`

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 // result is what one runtime did in one scenario.
 type result struct {
-	view     view
+	view     view.View
 	scenario string
 	peer     string
 	wall     []time.Duration // one a round

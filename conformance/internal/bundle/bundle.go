@@ -1,4 +1,8 @@
-package main
+// Package bundle writes the bundles that runtimes are measured and judged with:
+// Debian's busybox, and the configurations of an ordinary container.
+//
+// It is not for making bundles of images.
+package bundle
 
 import (
 	"encoding/json"
@@ -18,8 +22,8 @@ var boundFiles = []string{"resolv.conf", "hostname", "hosts"}
 
 const boundDirs = 6
 
-// writeBundle makes dir a bundle of one busybox and a configuration.
-func writeBundle(dir string, spec *specs.Spec) error {
+// Write makes dir a bundle of one busybox and a configuration.
+func Write(dir string, spec *specs.Spec) error {
 	for _, sub := range strings.Fields("bin dev etc mnt proc run sys tmp var/tmp") {
 		if err := os.MkdirAll(filepath.Join(dir, "rootfs", sub), 0o755); err != nil {
 			return err
@@ -34,11 +38,11 @@ func writeBundle(dir string, spec *specs.Spec) error {
 			return err
 		}
 	}
-	return writeConfig(dir, spec)
+	return WriteConfig(dir, spec)
 }
 
-// writeConfig writes the bundle's config.json.
-func writeConfig(dir string, spec *specs.Spec) error {
+// WriteConfig writes the bundle's config.json.
+func WriteConfig(dir string, spec *specs.Spec) error {
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return err
@@ -46,8 +50,8 @@ func writeConfig(dir string, spec *specs.Spec) error {
 	return os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644)
 }
 
-// writeSources makes what engineMounts binds.
-func writeSources(dir string) error {
+// WriteSources makes what engineMounts binds.
+func WriteSources(dir string) error {
 	for i := range boundDirs {
 		if err := os.MkdirAll(fmt.Sprintf("%s/volume%d", dir, i), 0o755); err != nil {
 			return err

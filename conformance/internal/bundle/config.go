@@ -1,14 +1,16 @@
-package main
+package bundle
 
 import (
 	"fmt"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
-// defaultSpec is what the spec command of runtimes writes, running /bin/true
+// Default is what the spec command of runtimes writes, running /bin/true
 // without a terminal.
-func defaultSpec() *specs.Spec {
+func Default() *specs.Spec {
 	return &specs.Spec{
 		Version:  "1.0.2",
 		Process:  defaultProcess(),
@@ -60,19 +62,19 @@ func defaultNamespaces() []specs.LinuxNamespace {
 		{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
 	}
-	if isCgroup2(cgroupDir) {
+	if view.IsCgroup2(view.Dir) {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	return namespaces
 }
 
-// fullSpec is what an engine would write: a seccomp profile like Docker's
+// Engine is what an engine would write: a seccomp profile like Docker's
 // default, twenty mounts, more capabilities, and the limits for which the view
 // of the cgroups has controllers.
-func fullSpec(dir string) *specs.Spec {
-	s := defaultSpec()
+func Engine(dir string) *specs.Spec {
+	s := Default()
 	s.Mounts = append(s.Mounts, engineMounts(dir)...)
-	s.Linux.Seccomp = engineSeccomp()
+	s.Linux.Seccomp = Seccomp()
 	s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc/interrupts", "/sys/devices/virtual/powercap")
 	limit(s.Linux.Resources)
 	caps := []string{
@@ -105,18 +107,18 @@ func engineMounts(dir string) []specs.Mount {
 
 // limit sets the limits of the controllers that are here.
 func limit(r *specs.LinuxResources) {
-	if hasController("memory") {
+	if view.HasController("memory") {
 		r.Memory = &specs.LinuxMemory{Limit: new(int64(512 << 20))}
 	}
-	if hasController("cpu") {
+	if view.HasController("cpu") {
 		r.CPU = &specs.LinuxCPU{Shares: new(uint64(512)), Quota: new(int64(150000)), Period: new(uint64(100000))}
 	}
-	if hasController("pids") {
+	if view.HasController("pids") {
 		r.Pids = &specs.LinuxPids{Limit: new(int64(100))}
 	}
 }
 
-// limitOf is a memory limit, in KiB.
-func limitOf(kib int) *specs.LinuxMemory {
+// MemoryLimit is a memory limit, in KiB.
+func MemoryLimit(kib int) *specs.LinuxMemory {
 	return &specs.LinuxMemory{Limit: new(int64(kib) << 10)}
 }

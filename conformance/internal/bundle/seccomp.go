@@ -1,4 +1,4 @@
-package main
+package bundle
 
 import (
 	_ "embed"
@@ -16,9 +16,9 @@ import (
 //go:embed seccomp.txt
 var allowedCalls string
 
-// engineSeccomp is a profile of the size and shape of Docker's default: some
+// Seccomp is a profile of the size and shape of Docker's default: some
 // 350 names, rules on arguments, an errno for clone3, three architectures.
-func engineSeccomp() *specs.LinuxSeccomp {
+func Seccomp() *specs.LinuxSeccomp {
 	profile := &specs.LinuxSeccomp{
 		DefaultAction:   specs.ActErrno,
 		DefaultErrnoRet: new(uint(unix.EPERM)),
