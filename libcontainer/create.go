@@ -95,6 +95,11 @@ func (c *creation) claim() error {
 		Annotations: c.bundle.Spec.Annotations, CreatorPid: self, CreatorStart: start,
 		NoNewKeyring: c.options.NoNewKeyring, Cgroup: saved, IntelRdt: rdt, Config: c.bundle.config,
 	}
+	if plan.MountsOnHost(c.bundle.Spec) {
+		if c.state.HostMount, err = sys.MountID(c.rootfs); err != nil {
+			return err
+		}
+	}
 	c.dir, err = state.Create(c.runtime.Root, c.id, c.state)
 	return err
 }
@@ -173,7 +178,7 @@ func (c *creation) undo() {
 		c.stage.Pidfd.Close()
 		c.stage.Control.Close()
 	}
-	if c.cgroup.KillAll() != nil || c.cgroup.Delete() != nil {
+	if c.cgroup.KillAll() != nil || c.cgroup.Delete() != nil || unmountRoot(c.state) != nil {
 		c.dir.Close()
 		return
 	}

@@ -68,6 +68,9 @@ func (c *Container) remove() error {
 	if err := m.Delete(); err != nil {
 		return err
 	}
+	if err := unmountRoot(c.state); err != nil {
+		return err
+	}
 	if err := c.removeRdt(); err != nil {
 		return err
 	}

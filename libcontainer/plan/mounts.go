@@ -14,8 +14,8 @@ const mountsSection = "config.md#mounts"
 // mounts makes the list of mounts, in its order.
 // Spec: config.md#mounts
 func (c *compiler) mounts() error {
-	if len(c.spec.Mounts) > 0 && !c.ns.has(unix.CLONE_NEWNS) {
-		return &SpecError{"mounts", mountsSection, "mounts need a mount namespace, since they would be made on the host"}
+	if MountsOnHost(c.spec) && c.ns.has(unix.CLONE_NEWUSER) {
+		return &SpecError{"mounts", mountsSection, "mounts in a user namespace need a mount namespace"}
 	}
 	for i := range c.spec.Mounts {
 		if err := c.mount(&c.spec.Mounts[i]); err != nil {
@@ -145,7 +145,7 @@ func (c *compiler) readonlyMounts() error {
 			c.do("making "+dest+" read-only", OpSetAttrAt, str(dest), num(uint64(unix.MOUNT_ATTR_RDONLY)), num(0), num(0), num(0))
 		}
 	}
-	if c.spec.Root != nil && c.spec.Root.Readonly && c.ns.has(unix.CLONE_NEWNS) {
+	if c.spec.Root != nil && c.spec.Root.Readonly && c.rootMode() != rootOpen {
 		c.do("making the root file system read-only", OpSetAttrAt, str("/"), num(uint64(unix.MOUNT_ATTR_RDONLY)), num(0), num(0), num(0))
 	}
 	return nil

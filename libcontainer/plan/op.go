@@ -77,11 +77,12 @@ const (
 	kindBytes = 'b' // bytes
 )
 
-// Values of the root operation's mount argument; stage.c has the same.
+// Values of the root operation's mount argument; mount.c has the same.
 const (
-	rootOpen     = 0 // there is no mount namespace to mount it in
+	rootOpen     = 0 // there is nothing to mount
 	rootMount    = 1
 	rootIsolated = 2 // the mount that holds it is made private first
+	rootOnHost   = 3 // made private itself: the mounts below it are in the runtime's mount namespace
 )
 
 // definition gives an operation its name, the kinds of its arguments and

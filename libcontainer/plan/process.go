@@ -109,7 +109,7 @@ func (c *compiler) labels(p *specs.Process) error {
 		return &UnsupportedError{"process.selinuxLabel", "SELinux: selinux label is specified in config, but selinux is disabled or not supported", ""}
 	}
 	if c.spec.Linux.MountLabel != "" && !c.facts.SELinux {
-		return &UnsupportedError{"linux.mountLabel", "SELinux: selinux label is specified in config, but selinux is disabled or not supported", ""}
+		c.warn("linux.mountLabel: ignored: selinux is disabled or not supported")
 	}
 	if label := c.selinuxLabel(); label != "" {
 		c.do("setting the SELinux label "+label, OpWriteProc, str("thread-self/attr/exec"), str(label))

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,10 +38,26 @@ func (c *compiler) root() error {
 	return nil
 }
 
+// MountsOnHost tells whether the container's mounts are made in the runtime's
+// own mount namespace, below its root file system, for want of one of its own.
+// Spec: config-linux.md#namespaces
+func MountsOnHost(s *specs.Spec) bool {
+	if s.Linux != nil {
+		for _, ns := range s.Linux.Namespaces {
+			if ns.Type == specs.MountNamespace {
+				return false
+			}
+		}
+	}
+	return len(s.Mounts) > 0
+}
+
 // rootMode says how the root becomes a mount. A slave cannot carry mounts to
 // the host; where another propagation is asked for, its parent is cut off.
 func (c *compiler) rootMode() int {
 	switch {
+	case MountsOnHost(c.spec):
+		return rootOnHost
 	case !c.ns.has(unix.CLONE_NEWNS):
 		return rootOpen
 	case propagationFlags(c.spec.Linux.RootfsPropagation)&^unix.MS_REC&^unix.MS_SLAVE == 0:

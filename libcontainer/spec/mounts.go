@@ -50,14 +50,14 @@ func checkMount(m *specs.Mount) *Error {
 	return checkBindOptions(m)
 }
 
-// checkBindOptions: the kernel ignores the data of a bind mount, so that an
-// option meant for a file system would be dropped silently.
+// checkBindOptions: the kernel ignores the data of a bind mount. A value such
+// as mode=755 is warned about, but a bare word may be a misspelt nosuid.
 func checkBindOptions(m *specs.Mount) *Error {
 	if !IsBind(m) {
 		return nil
 	}
 	for i, option := range m.Options {
-		if !mountOption(option) {
+		if !mountOption(option) && !strings.Contains(option, "=") {
 			return refuse(at("options", i), shown(option)+": bind mounts cannot have any filesystem-specific options applied")
 		}
 	}

@@ -83,7 +83,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"NUL in source", m(`"destination":"/a","source":"\u0000"`), `mounts[0].source: must not hold a NUL byte (config.md#mounts)`},
 		{"NUL in option", m(`"destination":"/a","type":"tmpfs","options":["ro","\u0000"]`), `mounts[0].options[1]: must not hold a NUL byte (config.md#mounts)`},
 		{"no type", m(`"destination":"/a","source":"/b","options":["ro"]`), `mounts[0].type: must be given for a mount that is not a bind mount (config.md#mounts)`},
-		{"file system's option on bind mount", m(`"destination":"/a","source":"/b","options":["rbind","size=1"]`), `mounts[0].options[1]: "size=1": bind mounts cannot have any filesystem-specific options applied (config.md#mounts)`},
+		{"file system's option on bind mount", m(`"destination":"/a","source":"/b","options":["rbind","nosiud"]`), `mounts[0].options[1]: "nosiud": bind mounts cannot have any filesystem-specific options applied (config.md#mounts)`},
 		{"idmap of a file system", m(`"destination":"/a","type":"tmpfs","options":["idmap"]`), `mounts[0].options: id-mapped mounts are only supported for bind-mounts (config.md#posix-platform-mounts)`},
 		{"mappings of a file system", m(`"destination":"/a","type":"ext4","uidMappings":[{"size":1}],"gidMappings":[{"size":1}]`), `mounts[0].options: id-mapped mounts are only supported for bind-mounts (config.md#posix-platform-mounts)`},
 		{"idmap without mappings", m(`"destination":"/a","source":"/b","options":["bind","ridmap"]`), `mounts[0].options: id-mapped mounts need mappings, or a user namespace that has some (config.md#posix-platform-mounts)`},

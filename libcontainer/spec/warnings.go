@@ -58,6 +58,15 @@ func warnMounts(s *specs.Spec, warn func(field, text string)) {
 		if m.Source == "" && IsBind(m) {
 			warn(at("mounts", i)+".source", "not given: the bundle itself is mounted")
 		}
+		warnBindOptions(m, at("mounts", i), warn)
+	}
+}
+
+func warnBindOptions(m *specs.Mount, field string, warn func(field, text string)) {
+	for i, option := range m.Options {
+		if IsBind(m) && !mountOption(option) {
+			warn(field+"."+at("options", i), shown(option)+" is ignored: a bind mount has the options of the file system that it shows")
+		}
 	}
 }
 

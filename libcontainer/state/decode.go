@@ -64,6 +64,8 @@ func (s *State) processField(r *reader, key string) error {
 		return r.int(&s.CreatorPid)
 	case "creatorStart":
 		return r.number(&s.CreatorStart)
+	case "hostMount":
+		return r.number(&s.HostMount)
 	case "noNewKeyring":
 		return r.flag(&s.NoNewKeyring)
 	case "cgroup":

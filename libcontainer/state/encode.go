@@ -30,6 +30,9 @@ func encode(s *State) [][]byte {
 	w.texts("annotations", s.Annotations)
 	w.number("creatorPid", uint64(s.CreatorPid))
 	w.number("creatorStart", s.CreatorStart)
+	if s.HostMount != 0 {
+		w.number("hostMount", s.HostMount)
+	}
 	w.flag("noNewKeyring", s.NoNewKeyring)
 	w.raw("cgroup", s.Cgroup)
 	w.raw("intelRdt", s.IntelRdt)

@@ -57,6 +57,11 @@ type State struct {
 	CreatorPid   int
 	CreatorStart uint64
 
+	// HostMount is the kernel's id of the mount that holds the root file system,
+	// where the container's mounts are made on top of that in the runtime's own
+	// mount namespace; 0 where they are not.
+	HostMount uint64
+
 	// NoNewKeyring says that the container kept its creator's session keyring.
 	NoNewKeyring bool
 

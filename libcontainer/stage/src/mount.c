@@ -232,17 +232,21 @@ static int isolate(const char *path)
 	return 0;
 }
 
-/* op_root mounts the root onto itself, or with no mount namespace only opens
- * it. Hooks that come before the root is entered find themselves in it. */
+enum { ROOT_OPEN, ROOT_MOUNT, ROOT_ISOLATED, ROOT_ON_HOST };
+
+/* op_root mounts the root onto itself, or only opens it: see the values of
+ * ROOT_*. Hooks that come before the root is entered find themselves in it. */
 int op_root(const struct step *s)
 {
 	const char *path = str(s, 0);
-	if (num(s, 1)) {
-		if (num(s, 1) > 1 && isolate(path))
+	if (num(s, 1) != ROOT_OPEN) {
+		if (num(s, 1) == ROOT_ISOLATED && isolate(path))
 			return -1;
 		if (hold_tree(clone_tree(AT_FDCWD, path, AT_RECURSIVE)))
 			return -1;
 		if (sys(move_mount, tree_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
+			return -1;
+		if (num(s, 1) == ROOT_ON_HOST && mount(NULL, path, NULL, MS_PRIVATE | MS_REC, NULL))
 			return -1;
 	}
 	root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
