@@ -1,10 +1,8 @@
 package cgroup
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	devices "github.com/opencontainers/cgroups/devices/config"
@@ -159,6 +157,7 @@ type exception struct {
 type devicePolicy struct {
 	allow      bool // the default
 	exceptions map[match]access
+	order      []match // of the exceptions; one may be named that was taken back
 }
 
 // newDevicePolicy applies the rules one after the other; a rule for all
@@ -167,7 +166,7 @@ func newDevicePolicy(rules []*devices.Rule) (*devicePolicy, error) {
 	p := &devicePolicy{exceptions: make(map[match]access, len(rules))}
 	for _, rule := range rules {
 		if rule.Type == devices.WildcardDevice {
-			p.allow = rule.Allow
+			p.allow, p.order = rule.Allow, nil
 			clear(p.exceptions)
 			continue
 		}
@@ -188,7 +187,7 @@ func newDevicePolicy(rules []*devices.Rule) (*devicePolicy, error) {
 // silently not do it, and the container would keep the device.
 func (p *devicePolicy) apply(e exception, allow bool) error {
 	if allow != p.allow {
-		p.exceptions[e.match] |= e.access
+		p.except(e)
 		return nil
 	}
 	const wild = devices.Wildcard
@@ -206,15 +205,26 @@ func (p *devicePolicy) apply(e exception, allow bool) error {
 	return nil
 }
 
-// sorted returns the exceptions in a fixed order.
-func (p *devicePolicy) sorted() []exception {
-	list := make([]exception, 0, len(p.exceptions))
-	for m, a := range p.exceptions {
-		list = append(list, exception{m, a})
+// except adds an exception.
+func (p *devicePolicy) except(e exception) {
+	if _, known := p.exceptions[e.match]; !known {
+		p.order = append(p.order, e.match)
 	}
-	slices.SortFunc(list, func(a, b exception) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.major, b.major), cmp.Compare(a.minor, b.minor))
-	})
+	p.exceptions[e.match] |= e.access
+}
+
+// listed returns the exceptions in the order of their rules.
+//
+// Spec: config-linux.md#allowed-device-list: entries are applied in the listed order
+func (p *devicePolicy) listed() []exception {
+	list := make([]exception, 0, len(p.exceptions))
+	seen := make(map[match]bool, len(p.exceptions))
+	for _, m := range p.order {
+		if a, ok := p.exceptions[m]; ok && !seen[m] {
+			seen[m] = true
+			list = append(list, exception{m, a})
+		}
+	}
 	return list
 }
 

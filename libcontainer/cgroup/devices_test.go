@@ -233,7 +233,7 @@ func checkFilter(t testing.TB, rules []*devices.Rule) {
 				for a := access(1); a <= accessAll; a++ {
 					got := evaluate(t, code, kindNumber, uint32(major), uint32(minor), a)
 					if want := p.allowed(kind, major, minor, a); got != want {
-						t.Fatalf("%s of %c %d:%d: got %v, want %v, with %v", a, kind, major, minor, got, want, p.sorted())
+						t.Fatalf("%s of %c %d:%d: got %v, want %v, with %v", a, kind, major, minor, got, want, p.listed())
 					}
 				}
 			}
@@ -320,7 +320,18 @@ func TestDevicePolicy(t *testing.T) {
 		want  string
 		err   string
 	}{
-		{name: "default", want: "b *:* m, c *:* m, c 1:3 rwm, c 1:5 rwm, c 1:7 rwm, c 1:8 rwm, c 1:9 rwm, c 5:0 rwm, c 5:2 rwm, c 10:200 rwm, c 136:* rwm"},
+		{name: "default", want: "c *:* m, b *:* m, c 1:3 rwm, c 1:8 rwm, c 1:7 rwm, c 5:0 rwm, c 1:5 rwm, c 1:9 rwm, c 136:* rwm, c 5:2 rwm, c 10:200 rwm"},
+		{
+			name: "listed order", want: "c 10:229 rwm, b 8:20 rw, c 1:3 rwm, c *:* m, b *:* m, c 1:8 rwm, c 1:7 rwm, c 5:0 rwm, c 1:5 rwm, c 1:9 rwm, c 136:* rwm, c 5:2 rwm, c 10:200 rwm",
+			rules: []specs.LinuxDeviceCgroup{
+				{Allow: true, Type: "c", Major: ptr(int64(7)), Minor: ptr(int64(7)), Access: "r"},
+				{Access: "rwm"},
+				{Allow: true, Type: "c", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "rw"},
+				{Allow: true, Type: "b", Major: ptr(int64(8)), Minor: ptr(int64(20)), Access: "rw"},
+				{Allow: true, Type: "c", Major: ptr(int64(1)), Minor: ptr(int64(3)), Access: "r"},
+				{Allow: true, Type: "c", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "m"},
+			},
+		},
 		{name: "type", rules: []specs.LinuxDeviceCgroup{{Type: "p", Access: "r"}}, err: `linux.resources.devices[0]: the type "p" is none of a, b and c`},
 		{name: "no access", rules: []specs.LinuxDeviceCgroup{{Type: "c"}}, err: "linux.resources.devices[0]: the access is empty"},
 		{name: "access", rules: []specs.LinuxDeviceCgroup{{Type: "c", Access: "rwx"}}, err: `linux.resources.devices[0]: the access "rwx" has letters other than r, w and m`},
@@ -352,7 +363,7 @@ func policyText(rules []specs.LinuxDeviceCgroup) (string, error) {
 		return "", err
 	}
 	var lines []string
-	for _, e := range p.sorted() {
+	for _, e := range p.listed() {
 		lines = append(lines, e.String())
 	}
 	return strings.Join(lines, ", "), nil
@@ -416,7 +427,7 @@ func FuzzDevicesList(f *testing.F) {
 			}
 			return
 		}
-		for _, e := range p.sorted() {
+		for _, e := range p.listed() {
 			if again, err := parseException(e.String()); err != nil || again != e && e.access != 0 {
 				t.Errorf("got %v, %v; want %v", again, err, e)
 			}

@@ -66,7 +66,7 @@ type filter struct {
 func (p *devicePolicy) compile() ([]instruction, error) {
 	f := &filter{code: make([]instruction, 0, 16+3*len(p.exceptions))}
 	f.prologue()
-	list := p.sorted()
+	list := p.listed()
 	for _, kind := range []devices.Type{devices.CharDevice, devices.BlockDevice} {
 		f.kind(kind, list, p.allow)
 	}

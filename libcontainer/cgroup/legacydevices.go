@@ -81,18 +81,18 @@ func writeDeviceChanges(path string, changes []deviceChange) error {
 // does not show what it denies, so that one is started anew.
 func (p *devicePolicy) changes(target *devicePolicy) []deviceChange {
 	var list []deviceChange
-	old := p.exceptions
+	old := p
 	if p.allow || target.allow {
 		list = append(list, deviceChange{target.allow, "a *:* rwm"})
-		old = nil
+		old = &devicePolicy{}
 	}
-	for _, e := range (&devicePolicy{exceptions: old}).sorted() {
+	for _, e := range old.listed() {
 		if e.access &^= target.exceptions[e.match]; e.access != 0 {
 			list = append(list, deviceChange{target.allow, e.String()})
 		}
 	}
-	for _, e := range target.sorted() {
-		if e.access &^= old[e.match]; e.access != 0 {
+	for _, e := range target.listed() {
+		if e.access &^= old.exceptions[e.match]; e.access != 0 {
 			list = append(list, deviceChange{!target.allow, e.String()})
 		}
 	}
@@ -119,7 +119,7 @@ func parseDevicePolicy(text string) (*devicePolicy, error) {
 		if e.kind == devices.WildcardDevice {
 			return &devicePolicy{allow: true, exceptions: map[match]access{}}, nil
 		}
-		p.exceptions[e.match] |= e.access
+		p.except(e)
 	}
 	return p, nil
 }

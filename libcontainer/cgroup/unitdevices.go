@@ -57,7 +57,7 @@ func (p *devicePolicy) deviceAllow() (list []deviceAllow, complete bool) {
 		return nil, len(p.exceptions) == 0
 	}
 	complete = true
-	for _, e := range p.sorted() {
+	for _, e := range p.listed() {
 		path, ok := e.unitPath()
 		if !ok {
 			complete = false
