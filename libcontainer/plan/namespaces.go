@@ -238,9 +238,14 @@ func (c *compiler) forkPidNamespace() error {
 	return nil
 }
 
-// network lets the parent move network devices into the namespace.
+// network gives a new namespace its loopback, and lets the parent move network
+// devices in.
+// Compat(runc): the loopback device is up.
 // Spec: config-linux.md#network-devices
 func (c *compiler) network() error {
+	if c.ns.isNew(unix.CLONE_NEWNET) {
+		c.do("setting up the loopback device", OpLoopback)
+	}
 	if len(c.spec.Linux.NetDevices) > 0 {
 		c.do("moving network devices", OpSync, str(SyncNetwork))
 	}

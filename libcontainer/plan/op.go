@@ -33,6 +33,7 @@ const (
 	OpMoveRoot
 	OpChroot
 	OpReopenNull
+	OpLoopback
 	OpHostname
 	OpDomainname
 	OpKeyring
@@ -123,6 +124,7 @@ var definitions = [opCount]definition{
 	OpMoveRoot:     {"move-root", "l", [8]string{"hide"}},
 	OpChroot:       {"chroot", "", [8]string{}},
 	OpReopenNull:   {"reopen-null", "", [8]string{}},
+	OpLoopback:     {"loopback", "", [8]string{}},
 	OpHostname:     {"hostname", "s", [8]string{"name"}},
 	OpDomainname:   {"domainname", "s", [8]string{"name"}},
 	OpKeyring:      {"keyring", "sx", [8]string{"name", "permissions"}},

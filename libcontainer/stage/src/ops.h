@@ -27,6 +27,7 @@
 	X(move_root, "l") \
 	X(chroot, "") \
 	X(reopen_null, "") \
+	X(loopback, "") \
 	X(hostname, "s") \
 	X(domainname, "s") \
 	X(keyring, "sx") \

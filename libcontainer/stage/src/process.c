@@ -6,11 +6,14 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 
 #include "stage.h"
@@ -24,6 +27,15 @@ int op_umask(const struct step *s) { umask(num(s, 0)); return 0; }
 int op_io_priority(const struct step *s) { return sys(ioprio_set, 1, 0, (int)num(s, 0)); }
 int op_personality(const struct step *s) { return personality(num(s, 0)) < 0 ? -1 : 0; }
 int op_no_new_privileges(const struct step *s) { (void)s; return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+/* The loopback device of a new network namespace is down. */
+int op_loopback(const struct step *s)
+{
+	(void)s;
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -1 : closing(fd, ioctl(fd, SIOCSIFFLAGS, &lo));
+}
 
 /* A process that already leads its group keeps what it has. */
 int op_session(const struct step *s)
