@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/hook"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/idmap"
@@ -108,12 +107,7 @@ func (c *creation) attach() error {
 		return nil
 	}
 	c.attached = true
-	err := c.cgroup.Attach(c.stage.Pid)
-	if errors.Is(err, cgroup.ErrRootless) {
-		c.runtime.warn(err.Error())
-		return nil
-	}
-	if err != nil {
+	if err := c.withoutCgroup(c.cgroup.Attach(c.stage.Pid)); err != nil {
 		return err
 	}
 	if c.forks() {
@@ -129,8 +123,8 @@ func (c *creation) mapIDs() error {
 		return err
 	}
 	maps := idmap.Maps{UIDs: c.plan.UIDMappings, GIDs: c.plan.GIDMappings}
-	how := idmap.Choose(maps, host.EffectiveCaps(), os.Geteuid(), os.Getegid())
-	return idmap.Write(proc, c.stage.Pid, maps, how)
+	ways := idmap.Choose(maps, host.EffectiveCaps(), os.Geteuid(), os.Getegid())
+	return idmap.Write(proc, c.stage.Pid, maps, ways)
 }
 
 // moveDevices moves network devices into the container's namespace.

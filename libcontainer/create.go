@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
@@ -108,12 +109,19 @@ func (c *creation) claim() error {
 // created in one. A rootless caller who may not, and asked for nothing, goes
 // without.
 func (c *creation) makeCgroup() error {
-	err := c.cgroup.Create()
-	if errors.Is(err, cgroup.ErrRootless) {
-		c.runtime.warn(err.Error())
-		return nil
+	return c.withoutCgroup(c.cgroup.Create())
+}
+
+// withoutCgroup lets a rootless container go on without a cgroup. Without one
+// and without a pid namespace of its own, its processes cannot all be found.
+func (c *creation) withoutCgroup(err error) error {
+	if !errors.Is(err, cgroup.ErrRootless) {
+		return err
 	}
-	return err
+	if path, ok := spec.Namespace(c.bundle.Spec, specs.PIDNamespace); !ok || path != "" {
+		c.runtime.warn("a rootless container with neither a cgroup nor a pid namespace of its own: not all of its processes can be killed with it")
+	}
+	return nil
 }
 
 // cgroupDir is the container's cgroup itself.

@@ -58,7 +58,7 @@ func setgroupsDenied(l *specs.Linux, caps uint64) bool {
 		return false
 	}
 	maps := idmap.Maps{UIDs: l.UIDMappings, GIDs: l.GIDMappings}
-	return idmap.Choose(maps, caps, os.Geteuid(), os.Getegid()) == idmap.Self
+	return idmap.Choose(maps, caps, os.Geteuid(), os.Getegid()).GIDs == idmap.Self
 }
 
 func (b *Bundle) mountsCgroups() bool {

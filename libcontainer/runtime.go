@@ -147,7 +147,7 @@ func (c *creation) compilePlan() error {
 		ID: c.id, Bundle: c.bundle.Path, Rootfs: c.rootfs,
 		NoPivot: c.options.NoPivot, NoNewKeyring: c.options.NoNewKeyring,
 		PreserveFDs: c.outlets.preserve, WaitForStart: c.options.StartLater,
-		Join: c.join, CgroupPaths: c.cgroup.Paths(), Seccomp: planFilter(c.filter),
+		Join: c.join, CgroupPaths: c.cgroup.Places(), Seccomp: planFilter(c.filter),
 	})
 	return err
 }

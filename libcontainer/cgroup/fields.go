@@ -55,7 +55,12 @@ func checkControllers(r *cgroups.Resources, s Saved) error {
 		return nil
 	}
 	for _, f := range fields(r) {
-		if _, mounted := s.Paths[f.controller]; f.set && !mounted {
+		_, mounted := s.Paths[f.controller]
+		if f.set && !mounted && s.Rootless {
+			// Compat(runc): its integration tests look for this phrase.
+			return fmt.Errorf("cannot set %s limit: container could not join or create cgroup [linux.resources.%s]", f.controller, f.name)
+		}
+		if f.set && !mounted {
 			return fmt.Errorf("linux.resources.%s cannot be set: the %s controller of cgroup v1 is not mounted", f.name, f.controller)
 		}
 	}

@@ -97,13 +97,8 @@ func (disabled) stop() error                  { return nil }
 // newDisabled refuses limits, which nothing would enforce. Device rules are no
 // limits in this sense: there are always some.
 func newDisabled(limits *cgroups.Resources) (*Manager, error) {
-	for _, f := range fields(limits) {
-		if f.set {
-			return nil, fmt.Errorf("linux.resources.%s cannot be set: cgroups are disabled", f.name)
-		}
-	}
-	if len(limits.Unified) > 0 {
-		return nil, fmt.Errorf("linux.resources.unified cannot be set: cgroups are disabled")
+	if field := firstLimit(limits); field != "" {
+		return nil, fmt.Errorf("linux.resources.%s cannot be set: cgroups are disabled", field)
 	}
 	return &Manager{saved: Saved{Driver: Disabled}, backend: disabled{}}, nil
 }

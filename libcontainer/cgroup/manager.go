@@ -30,8 +30,9 @@ type Manager struct {
 	saved    Saved
 	warnings []string
 	backend  backend
-	opened   bool // by Open: the cgroup is made, or was
-	denied   bool // a rootless caller got no cgroup, and needs none
+	opened   bool              // by Open: the cgroup is made, or was
+	denied   bool              // a rootless caller got no cgroup, and needs none
+	stays    map[string]string // as Paths, where a rootless caller gets no cgroup
 }
 
 // backend is what differs between the drivers and the cgroup versions.
@@ -75,13 +76,24 @@ func New(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	stays, err := saved.reach()
+	if err != nil {
+		return nil, err
+	}
+	if len(saved.Paths) == 0 {
+		m, err := newDenied(limits)
+		if m != nil {
+			m.stays = stays
+		}
+		return m, err
+	}
 	if err := checkControllers(limits, saved); err != nil {
 		return nil, err
 	}
 	if err := saved.checkUnused(); err != nil {
 		return nil, err
 	}
-	m := &Manager{saved: saved, warnings: warnings}
+	m := &Manager{saved: saved, warnings: warnings, stays: stays}
 	m.backend, err = newBackend(saved, o.Spec, limits)
 	return m, err
 }
@@ -187,3 +199,14 @@ func (m *Manager) Close() error { return m.backend.close() }
 // Paths returns the absolute path of the cgroup on the host in each hierarchy,
 // by v1 controller; the empty name is the v2 hierarchy.
 func (m *Manager) Paths() map[string]string { return maps.Clone(m.saved.Paths) }
+
+// Places returns Paths, and for hierarchies in which a rootless container gets
+// no cgroup those where its processes stay.
+func (m *Manager) Places() map[string]string {
+	places := maps.Clone(m.stays)
+	if places == nil {
+		return m.Paths()
+	}
+	maps.Copy(places, m.saved.Paths)
+	return places
+}

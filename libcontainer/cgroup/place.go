@@ -35,7 +35,7 @@ func locate(o Options, driver Driver, v version) (Saved, error) {
 	if s.Unified {
 		s.Paths, err = unifiedPaths(inner)
 	} else {
-		s.Paths, err = legacyPaths(inner)
+		s.Paths, err = legacyPaths(inner, s.Rootless)
 	}
 	s.Parents = s.missingParents()
 	return s, err
@@ -95,7 +95,7 @@ func unifiedPaths(inner string) (map[string]string, error) {
 
 // legacyPaths places inner in every v1 hierarchy that the library knows, and in
 // the v2 one of a hybrid host.
-func legacyPaths(inner string) (map[string]string, error) {
+func legacyPaths(inner string, rootless bool) (map[string]string, error) {
 	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("finding our own cgroup: %w", err)
@@ -106,7 +106,7 @@ func legacyPaths(inner string) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	if _, ok := paths["devices"]; !ok {
+	if _, ok := paths["devices"]; !ok && !rootless {
 		return nil, errNoDevices
 	}
 	if cgroups.IsCgroup2HybridMode() {

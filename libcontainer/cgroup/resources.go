@@ -141,11 +141,18 @@ func value[T any](p *T) (v T) {
 }
 
 // onlyDevices reports whether r sets nothing but the device rules.
-func onlyDevices(r *cgroups.Resources) bool {
+func onlyDevices(r *cgroups.Resources) bool { return firstLimit(r) == "" }
+
+// firstLimit names a value that is set, below "linux.resources."; "" where
+// there are only device rules.
+func firstLimit(r *cgroups.Resources) string {
 	for _, f := range fields(r) {
 		if f.set {
-			return false
+			return f.name
 		}
 	}
-	return len(r.Unified) == 0
+	if len(r.Unified) > 0 {
+		return "unified"
+	}
+	return ""
 }

@@ -135,10 +135,15 @@ func (s Saved) principal() string {
 	if s.Unified {
 		return s.Paths[""]
 	}
-	if path, ok := s.Paths["devices"]; ok {
+	for _, name := range [...]string{"devices", "name=systemd", "freezer"} {
+		if path, ok := s.Paths[name]; ok {
+			return path
+		}
+	}
+	for _, path := range s.directories() { // of a rootless container
 		return path
 	}
-	return s.Paths["name=systemd"]
+	return ""
 }
 
 // exists reports whether any of the directories is there.

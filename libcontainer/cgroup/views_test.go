@@ -167,7 +167,7 @@ func everywhere(t testing.TB, path string) []string {
 	if cgroups.IsCgroup2UnifiedMode() {
 		paths, err = unifiedPaths(path)
 	} else {
-		paths, err = legacyPaths(path)
+		paths, err = legacyPaths(path, false)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -28,16 +28,16 @@ func TestChoose(t *testing.T) {
 		name string
 		m    Maps
 		caps uint64
-		want How
+		want Ways
 	}{
-		{"privileged", range1, both, Direct},
-		{"privileged, own ids", own, both, Direct},
-		{"one capability only", range1, 1 << unix.CAP_SETUID, Helpers},
-		{"own ids", own, 0, Self},
-		{"a range", range1, 0, Helpers},
-		{"another's id", Maps{list(ids(0, 1002, 1)), own.GIDs}, 0, Helpers},
-		{"own id and more", Maps{own.UIDs, list(ids(0, 1001, 2))}, 0, Helpers},
-		{"nothing", Maps{}, 0, Helpers},
+		{"privileged", range1, both, Ways{Direct, Direct}},
+		{"privileged, own ids", own, both, Ways{Direct, Direct}},
+		{"one capability only", range1, 1 << unix.CAP_SETUID, Ways{Direct, Self}},
+		{"own ids", own, 0, Ways{Self, Self}},
+		{"a range of uids", range1, 0, Ways{Helper, Self}},
+		{"another's id", Maps{list(ids(0, 1002, 1)), own.GIDs}, 0, Ways{Helper, Self}},
+		{"own id and more", Maps{own.UIDs, list(ids(0, 1001, 2))}, 0, Ways{Self, Helper}},
+		{"nothing", Maps{}, 0, Ways{Helper, Helper}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWriteDirect(t *testing.T) {
 	needRoot(t)
 	pid := child(t)
 	m := Maps{list(ids(0, 100000, 65536), ids(65536, 0, 1)), list(ids(0, 200000, 10))}
-	if err := Write(openProc(t), pid, m, Direct); err != nil {
+	if err := Write(openProc(t), pid, m, Ways{Direct, Direct}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"uid_map": text(m.UIDs), "gid_map": text(m.GIDs), "setgroups": "allow"} {
@@ -116,7 +116,7 @@ func TestWriteDirect(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	err := Write(openProc(t), pid, m, Direct)
+	err := Write(openProc(t), pid, m, Ways{Direct, Direct})
 	if want := "mapping uids 0:100000:65536,65536:0:1: operation not permitted [needs CAP_SETUID, and for host id 0 CAP_SETFCAP]"; err == nil || err.Error() != want {
 		t.Errorf("second time: got %v, want %s", err, want)
 	}
@@ -143,7 +143,7 @@ func TestWriteErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := Write(openProc(t), tt.pid, tt.m, Direct); err == nil || err.Error() != tt.want {
+			if err := Write(openProc(t), tt.pid, tt.m, Ways{Direct, Direct}); err == nil || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 		})
@@ -184,12 +184,12 @@ func TestWriteSelf(t *testing.T) {
 	}
 	pid := child(t)
 	other := Maps{UIDs: list(ids(0, 1, 1))}
-	err := Write(openProc(t), pid, other, Self)
+	err := Write(openProc(t), pid, other, Ways{Self, Self})
 	if want := "mapping uids 0:1:1: operation not permitted [without privileges only one's own id can be mapped: more need newuidmap and a range in /etc/subuid]"; err == nil || err.Error() != want {
 		t.Errorf("another's id: got %v, want %s", err, want)
 	}
 	m := Maps{list(ids(0, 12345, 1)), list(ids(5, 12345, 1))}
-	if err := Write(openProc(t), pid, m, Self); err != nil {
+	if err := Write(openProc(t), pid, m, Ways{Self, Self}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"uid_map": text(m.UIDs), "gid_map": text(m.GIDs), "setgroups": "deny"} {
@@ -206,9 +206,9 @@ func TestWriteByHelpersNotAllowed(t *testing.T) {
 	if _, err := exec.LookPath("newuidmap"); err != nil {
 		t.Skip("no newuidmap")
 	}
-	err := Write(openProc(t), child(t), Maps{UIDs: list(ids(0, 100000, 65536))}, Helpers)
+	err := Write(openProc(t), child(t), Maps{UIDs: list(ids(0, 100000, 65536))}, Ways{Helper, Helper})
 	if err == nil || !strings.HasPrefix(err.Error(), "mapping uids 0:100000:65536: newuidmap: exit status 1: ") ||
-		!strings.HasSuffix(err.Error(), " [a line in /etc/subuid must allow these ids to the user]") || strings.Contains(err.Error(), "\n") {
+		!strings.HasSuffix(err.Error(), " [/etc/subuid has no line for the user 12345: add 12345:FIRST:COUNT]") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -249,7 +249,7 @@ func TestWriteByHelpers(t *testing.T) {
 	}
 	pid := child(t)
 	m := Maps{list(ids(0, 65534, 1), ids(1, 300000, 1000)), list(ids(0, 300000, 1000))}
-	if err := Write(openProc(t), pid, m, Helpers); err != nil {
+	if err := Write(openProc(t), pid, m, Ways{Helper, Helper}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"uid_map": text(m.UIDs), "gid_map": text(m.GIDs)} {
@@ -261,7 +261,7 @@ func TestWriteByHelpers(t *testing.T) {
 
 func TestHelperMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	err := Write(nil, 1, Maps{UIDs: list(ids(0, 1, 2))}, Helpers)
+	err := Write(nil, 1, Maps{UIDs: list(ids(0, 1, 2))}, Ways{Helper, Helper})
 	if want := `mapping uids 0:1:2: exec: "newuidmap": executable file not found in $PATH [more than one's own id needs the package uidmap or shadow-utils]`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -14,31 +14,38 @@ type Maps struct {
 	UIDs, GIDs []specs.LinuxIDMapping
 }
 
-// How is a way to write mappings.
+// How is a way to write one kind's mappings.
 type How int
 
 const (
 	// Direct writes them to /proc, which needs CAP_SETUID and CAP_SETGID.
 	Direct How = iota
-	// Self writes them to /proc without privileges: the caller's own uid and
-	// gid, one each. setgroups(2) is denied in the namespace for ever.
+	// Self writes the caller's own id, and no other, to /proc without
+	// privileges. For gids, setgroups(2) is denied in the namespace for ever.
 	Self
-	// Helpers runs newuidmap and newgidmap, which allow what /etc/subuid and
+	// Helper runs newuidmap or newgidmap, which allow what /etc/subuid and
 	// /etc/subgid name.
-	Helpers
+	Helper
 )
+
+// Ways are how the uids and the gids are written.
+type Ways struct{ UIDs, GIDs How }
 
 // Choose returns how a process with the effective capabilities caps (a bit for
 // each) and the ids euid and egid can write m.
-func Choose(m Maps, caps uint64, euid, egid int) How {
-	const needed = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+func Choose(m Maps, caps uint64, euid, egid int) Ways {
+	return Ways{choose(m.UIDs, caps>>unix.CAP_SETUID, euid), choose(m.GIDs, caps>>unix.CAP_SETGID, egid)}
+}
+
+// choose takes in bit 0 of held whether the kind's capability is held.
+func choose(ids []specs.LinuxIDMapping, held uint64, own int) How {
 	switch {
-	case caps&needed == needed:
+	case held&1 != 0:
 		return Direct
-	case isOnly(m.UIDs, euid) && isOnly(m.GIDs, egid):
+	case isOnly(ids, own):
 		return Self
 	}
-	return Helpers
+	return Helper
 }
 
 // isOnly tells whether ids maps one id, and that is own.

@@ -16,24 +16,31 @@ import (
 // for that made it and has no mappings, its mappings. proc is a descriptor of
 // a procfs's root that is known to be one. An empty list is not written. EPERM
 // and EINVAL come with the likely reason in brackets.
-func Write(proc *os.File, pid int, m Maps, how How) error {
-	if how == Helpers {
-		return writeByHelpers(pid, m)
+func Write(proc *os.File, pid int, m Maps, ways Ways) error {
+	if err := writeKind(proc, pid, uids, m.UIDs, ways.UIDs); err != nil {
+		return err
+	}
+	return writeKind(proc, pid, gids, m.GIDs, ways.GIDs)
+}
+
+func writeKind(proc *os.File, pid int, k kind, ids []specs.LinuxIDMapping, how How) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if how == Helper {
+		return runHelper(pid, k, ids)
 	}
 	dir, err := openBeneath(proc, strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return fmt.Errorf("opening /proc/%d: %w", pid, errors.Unwrap(err))
 	}
 	defer dir.Close()
-	if how == Self {
+	if how == Self && k == gids {
 		if err := writeFile(dir, "setgroups", "deny"); err != nil {
 			return fmt.Errorf("denying setgroups in the user namespace: %w", err)
 		}
 	}
-	if err := writeMap(dir, uids, m.UIDs, how); err != nil {
-		return err
-	}
-	return writeMap(dir, gids, m.GIDs, how)
+	return writeMap(dir, k, ids, how)
 }
 
 // kind is what is mapped, and the names that go with it.
@@ -45,9 +52,6 @@ var (
 )
 
 func writeMap(dir *os.File, k kind, ids []specs.LinuxIDMapping, how How) error {
-	if len(ids) == 0 {
-		return nil
-	}
 	err := writeFile(dir, k.file, lines(ids))
 	if err == nil {
 		return nil
