@@ -116,6 +116,8 @@ func (e *StepError) hint() string {
 		return "sysfs needs a network namespace that the container's user namespace owns; bind /sys instead"
 	case e.is(plan.OpNewFS) && e.Errno == unix.ENODEV:
 		return "the kernel does not know this type of file system"
+	case e.is(plan.OpAttach) && e.Errno == unix.EROFS:
+		return "its destination does not exist, and cannot be made there"
 	case e.is(plan.OpUnshare) && e.Errno == unix.ENOSPC:
 		return "a limit of /proc/sys/user/max_*_namespaces is reached"
 	case e.is(plan.OpRlimit) && e.Errno == unix.EPERM, e.is(plan.OpRaiseRlimit) && e.Errno == unix.EPERM:

@@ -163,15 +163,20 @@ func (e *execution) configure() (err error) {
 }
 
 func (e *execution) openInit() (err error) {
-	s := e.container.state
-	e.init, err = sys.PidfdOpenAt(s.Pid, s.PidStart)
+	e.init, err = e.container.openInit()
 	if errors.Is(err, unix.ESRCH) {
 		return e.container.checkExec(true)
 	}
+	return err
+}
+
+// openInit gives a pidfd of the container's first process.
+func (c *Container) openInit() (*os.File, error) {
+	pidfd, err := sys.PidfdOpenAt(c.state.Pid, c.state.PidStart)
 	if err != nil {
-		return fmt.Errorf("opening process %d: %w", s.Pid, err)
+		return nil, fmt.Errorf("opening process %d: %w", c.state.Pid, err)
 	}
-	return nil
+	return pidfd, nil
 }
 
 // chooseCgroup finds the process's place. It is created there where it can
@@ -264,7 +269,11 @@ func (e *execution) openOwn(f *plan.File) (*os.File, error) {
 	if f.Kind != plan.FilePidfd {
 		return nil, unexpected("file " + f.String())
 	}
-	fd, err := unix.FcntlInt(e.init.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return duplicate(e.init)
+}
+
+func duplicate(pidfd *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("duplicating a pidfd: %w", err)
 	}

@@ -20,6 +20,7 @@ func commands() []entry {
 		{"features", (*program).featuresCommand},
 		{"kill", (*program).killCommand},
 		{"list", (*program).listCommand},
+		{"mounts", (*program).mountsCommand},
 		{"plan", (*program).planCommand},
 		{"run", (*program).runCommand},
 		{"spec", (*program).specCommand},

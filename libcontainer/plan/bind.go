@@ -42,6 +42,16 @@ func (c *compiler) bindTree(doing, source string, m *specs.Mount, o *mountOption
 		c.parentTree(doing, tree)
 		return nil
 	}
+	c.openTree(doing, source, o)
+	if mapped {
+		userns := c.file(File{Kind: FileUserNS, UIDMap: tree.UIDMap, GIDMap: tree.GIDMap})
+		c.do("mapping the ids of "+source, OpMapTree, userns, truth(tree.MapRecursive))
+	}
+	return nil
+}
+
+// openTree has the stage open the tree itself.
+func (c *compiler) openTree(doing, source string, o *mountOptions) {
 	flags := uint64(0)
 	if o.recursive {
 		flags |= unix.AT_RECURSIVE
@@ -50,11 +60,6 @@ func (c *compiler) bindTree(doing, source string, m *specs.Mount, o *mountOption
 		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
 	c.do(doing, OpOpenTree, str(source), num(flags))
-	if mapped {
-		userns := c.file(File{Kind: FileUserNS, UIDMap: tree.UIDMap, GIDMap: tree.GIDMap})
-		c.do("mapping the ids of "+source, OpMapTree, userns, truth(tree.MapRecursive))
-	}
-	return nil
 }
 
 // parentTree asks the parent for a tree at the moment of the step, when all

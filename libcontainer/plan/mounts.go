@@ -28,8 +28,8 @@ func (c *compiler) mounts() error {
 func (c *compiler) mount(m *specs.Mount) error {
 	o := parseMountOptions(m.Options)
 	dest := c.dest(m.Destination)
-	if strings.HasPrefix(dest, "/proc/") && !lxcfsFile(dest) {
-		return &SpecError{"mounts: " + m.Destination, mountsSection, strconv.Quote(dest) + " cannot be mounted because it is inside /proc"}
+	if err := checkDest(m, dest); err != nil {
+		return err
 	}
 	switch {
 	case o.bind || m.Type == "bind":
@@ -40,6 +40,14 @@ func (c *compiler) mount(m *specs.Mount) error {
 		c.cgroupMount(m, &o, dest)
 	default:
 		c.newFS(m, &o, dest)
+	}
+	return nil
+}
+
+// checkDest refuses to mount over parts of proc.
+func checkDest(m *specs.Mount, dest string) error {
+	if strings.HasPrefix(dest, "/proc/") && !lxcfsFile(dest) {
+		return &SpecError{"mounts: " + m.Destination, mountsSection, strconv.Quote(dest) + " cannot be mounted because it is inside /proc"}
 	}
 	return nil
 }
@@ -60,6 +68,12 @@ func (c *compiler) dest(destination string) string {
 
 // newFS mounts a new file system: proc, tmpfs, devpts and the like.
 func (c *compiler) newFS(m *specs.Mount, o *mountOptions, dest string) {
+	c.createFS(m, o, dest)
+	c.placeFS(m, o, dest)
+}
+
+// createFS has the stage hold the new file system.
+func (c *compiler) createFS(m *specs.Mount, o *mountOptions, dest string) {
 	doing := "mounting " + m.Type + " at " + dest
 	late := c.readonlyLate(m.Type, o, dest)
 	attrs := o.set &^ late
@@ -80,6 +94,11 @@ func (c *compiler) newFS(m *specs.Mount, o *mountOptions, dest string) {
 		source = m.Type
 	}
 	c.do(doing, OpNewFS, str(m.Type), str(source), list(options), num(attrs), str(inherit))
+}
+
+// placeFS fills the file system in hand and puts it at its destination.
+func (c *compiler) placeFS(m *specs.Mount, o *mountOptions, dest string) {
+	doing := "mounting " + m.Type + " at " + dest
 	if o.copyUp {
 		c.do("copying "+dest+" into its tmpfs", OpCopyUp, str(dest))
 	}

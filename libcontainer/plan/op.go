@@ -22,6 +22,7 @@ const (
 	OpSetAttr
 	OpCopyUp
 	OpAttach
+	OpUnmount
 	OpSetAttrAt
 	OpReconfigure
 	OpLabel
@@ -113,6 +114,7 @@ var definitions = [opCount]definition{
 	OpSetAttr:      {"set-attributes", "xxxxx", [8]string{"set", "clear", "reset", "propagation", "flags"}},
 	OpCopyUp:       {"copy-up", "s", [8]string{"dest"}},
 	OpAttach:       {"attach", "sx", [8]string{"dest", "flags"}},
+	OpUnmount:      {"unmount", "s", [8]string{"dest"}},
 	OpSetAttrAt:    {"set-attributes-at", "sxxxx", [8]string{"dest", "set", "clear", "propagation", "flags"}},
 	OpReconfigure:  {"reconfigure", "sl", [8]string{"dest", "options"}},
 	OpLabel:        {"label", "ss", [8]string{"dest", "label"}},

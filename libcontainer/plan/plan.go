@@ -63,11 +63,12 @@ const (
 	FileUserNS                      // a user namespace that holds an idmapped mount's mappings
 	FileStartSocket                 // the socket on which the stage waits for start
 	FilePidfd                       // a pidfd of the container's first process, whose namespaces are joined
+	FileContainerUserNS             // the user namespace of that process
 )
 
 // String names the kind.
 func (k FileKind) String() string {
-	return [...]string{"proc", "namespace", "user-namespace", "start-socket", "pidfd"}[k]
+	return [...]string{"proc", "namespace", "user-namespace", "start-socket", "pidfd", "container-user-namespace"}[k]
 }
 
 // Tree is a mount tree that only the parent can open: the stage, in a user

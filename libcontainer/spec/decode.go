@@ -20,7 +20,7 @@ const MaxSize = 16 << 20
 //
 // Spec: config.md#configuration
 func Decode(data []byte) (*specs.Spec, error) {
-	return decode("config.json", data, decodeSpec)
+	return decodeObject("config.json", data, decodeSpec)
 }
 
 // DecodeProcess reads a process object alone, as exec --process takes it,
@@ -28,7 +28,7 @@ func Decode(data []byte) (*specs.Spec, error) {
 //
 // Spec: config.md#process
 func DecodeProcess(data []byte) (*specs.Process, error) {
-	return decode("process.json", data, decodeProcess)
+	return decodeObject("process.json", data, decodeProcess)
 }
 
 // DecodeResources reads a resources object alone, as update --resources takes
@@ -36,7 +36,17 @@ func DecodeProcess(data []byte) (*specs.Process, error) {
 //
 // Spec: config-linux.md#control-groups
 func DecodeResources(data []byte) (*specs.LinuxResources, error) {
-	return decode("resources.json", data, decodeLinuxResources)
+	return decodeObject("resources.json", data, decodeLinuxResources)
+}
+
+// DecodeMounts reads an array of mounts alone, as mounts add takes it, under
+// Decode's rules. The error is a *DecodeError.
+//
+// Spec: config.md#mounts
+func DecodeMounts(data []byte) ([]specs.Mount, error) {
+	return decode("mounts.json", data, '[', "an array", func(d *decoder, v *[]specs.Mount) {
+		slice(d, v, decodeMount)
+	})
 }
 
 // DecodeError says where a document cannot be read, and why.
@@ -56,21 +66,30 @@ func (e *DecodeError) Error() string {
 	return text + e.Reason + " (byte " + strconv.Itoa(e.Offset) + ")"
 }
 
-func decode[T any](document string, data []byte, object func(*decoder, *T)) (*T, error) {
+// decodeObject reads a document that is one object.
+func decodeObject[T any](document string, data []byte, object func(*decoder, *T)) (*T, error) {
+	v, err := decode(document, data, '{', "an object", object)
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// decode reads a document that begins with open.
+func decode[T any](document string, data []byte, open byte, want string, value func(*decoder, *T)) (v T, err error) {
 	if len(data) > MaxSize {
 		reason := strconv.Itoa(len(data)) + " bytes are too many: the limit is " + strconv.Itoa(MaxSize)
-		return nil, &DecodeError{Document: document, Offset: MaxSize, Reason: reason}
+		return v, &DecodeError{Document: document, Offset: MaxSize, Reason: reason}
 	}
 	d := &decoder{document: document, src: string(data), budget: maxElements}
-	v := new(T)
-	if d.peek() == '{' {
-		object(d, v)
+	if d.peek() == open {
+		value(d, &v)
 	} else {
-		d.mismatch("an object")
+		d.mismatch(want)
 	}
 	d.end()
 	if d.err != nil {
-		return nil, d.err
+		return v, d.err
 	}
 	return v, nil
 }

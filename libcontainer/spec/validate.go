@@ -116,6 +116,24 @@ func ValidateResources(r *specs.LinuxResources) error {
 	return nil
 }
 
+// ValidateMounts returns the first rule that mounts break that are added to a
+// container with the configuration s, as *Error.
+//
+// Spec: config.md#mounts
+func ValidateMounts(mounts []specs.Mount, s *specs.Spec) error {
+	added := specs.Spec{Mounts: mounts, Linux: s.Linux}
+	for _, c := range checks {
+		switch c.name {
+		case "mounts", "mount mappings", "number of mounts":
+			if e := firstFailure(&added, []check[specs.Spec]{c}); e != nil {
+				e.Document = "mounts.json"
+				return e
+			}
+		}
+	}
+	return nil
+}
+
 func firstFailure[T any](v *T, list []check[T]) *Error {
 	for i := range list {
 		if e := list[i].run(v); e != nil {

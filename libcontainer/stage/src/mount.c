@@ -205,6 +205,35 @@ int op_attach(const struct step *s)
 	return closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd) ? -1 : 0);
 }
 
+static int is_mount_root(int fd)
+{
+	struct statx st;
+	return !sys(statx, fd, "", AT_EMPTY_PATH, 0, &st) && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+/* unmount takes away what an open descriptor is the root of: by its name in
+ * the host's proc, since no other name is sure to lead there. */
+static int unmount(int fd)
+{
+	char path[32] = "self/fd/", number[24];
+	strcat(path, decimal(fd, number));
+	return fchdir(file_fd(0)) || umount2(path, MNT_DETACH) || fchdir(root_fd) ? -1 : 0;
+}
+
+/* op_unmount follows no link: one that the container changes must not choose
+ * what is uncovered. */
+int op_unmount(const struct step *s)
+{
+	int fd = in_root(str(s, 0), O_PATH, RESOLVE_NO_SYMLINKS);
+	if (fd < 0)
+		return errno == ELOOP ? note(ELOOP, "the path leads through a symbolic link") : -1;
+	if (same_mount_root(fd, root_fd))
+		return closing(fd, note(EBUSY, "it is the root file system"));
+	if (!is_mount_root(fd))
+		return closing(fd, note(EINVAL, "nothing is mounted there"));
+	return closing(fd, unmount(fd));
+}
+
 int op_label(const struct step *s)
 {
 	int fd = in_root(str(s, 0), O_RDONLY, 0);

@@ -16,6 +16,7 @@
 	X(set_attributes, "xxxxx") \
 	X(copy_up, "s") \
 	X(attach, "sx") \
+	X(unmount, "s") \
 	X(set_attributes_at, "sxxxx") \
 	X(reconfigure, "sl") \
 	X(label, "ss") \
