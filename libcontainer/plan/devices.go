@@ -120,12 +120,13 @@ func deviceKind(t string) uint32 {
 }
 
 // device creates a node; in a user namespace, where no node may be made,
-// the host's is bound.
+// the host's is bound, through no link of the image's.
+// CVE-2026-88265: what is at /dev/null leads elsewhere.
 func (c *compiler) device(d device) {
 	if c.ns.has(unix.CLONE_NEWUSER) || c.facts.InUserNamespace {
 		doing := "binding the device " + d.path
 		c.do(doing, OpOpenTree, str(d.path), num(0))
-		c.do(doing, OpAttach, str(d.path), num(0))
+		c.do(doing, OpAttach, str(d.path), num(AttachPlain))
 		return
 	}
 	c.do("creating the device "+d.path, OpDevice, str(d.path), num(d.kind|d.mode),

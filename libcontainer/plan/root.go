@@ -147,7 +147,7 @@ func (c *compiler) readonlyPaths() error {
 		return &SpecError{"linux.readonlyPaths", "config-linux.md#readonly-paths", "they need a mount namespace"}
 	}
 	for _, p := range c.spec.Linux.ReadonlyPaths {
-		c.do("making "+p+" read-only", OpReadonly, str(p))
+		c.do("making "+p+" read-only", OpReadonly, str(path.Clean(p)))
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (c *compiler) maskedPaths() error {
 	for _, p := range paths {
 		if clean := path.Clean(p); !seen[clean] {
 			seen[clean] = true
-			c.do("masking "+p, OpMask, str(p))
+			c.do("masking "+p, OpMask, str(clean))
 		}
 	}
 	return nil

@@ -102,7 +102,7 @@ func TestLinksStayInside(t *testing.T) {
 		{"slashes", nil, dir("//x//y//"), "x/y", 0},
 		{"link at the end", map[string]string{"a": "CANARY/file"}, step(plan.OpLink, "target", "/a", 1), "a", 0},
 		{"link in a link", map[string]string{"a": "CANARY"}, step(plan.OpLink, "target", "/a/x", 0), "CANARY/x", 0},
-		{"device at the end", map[string]string{"a": "CANARY/x"}, step(plan.OpDevice, "/a", 0o020666, 1, 3, 0, 0), "a", 0},
+		{"device at the end", map[string]string{"a": "CANARY/x"}, step(plan.OpDevice, "/a", 0o020666, 1, 3, 0, 0), "", unix.EEXIST},
 		{"device in a link", map[string]string{"a": "CANARY"}, step(plan.OpDevice, "/a/x", 0o020666, 1, 3, 0, 0), "CANARY/x", 0},
 		{"no name", nil, step(plan.OpDevice, "/a/..", 0o020666, 1, 3, 0, 0), "", unix.EINVAL},
 	}
@@ -271,6 +271,53 @@ func TestMasksShareOneFileSystem(t *testing.T) {
 	}
 	if data := read(t, inside+"/file"); len(data) != 0 {
 		t.Errorf("the masked file holds %q", data)
+	}
+}
+
+// What is masked in proc is found from the mount, wherever its mountpoint has
+// gone. CVE-2019-19921.
+func TestMaskInMovedProc(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"proc", "false/sys", "dev"} {
+		must(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	s := start(t, inRoot(root, step(plan.OpNewFS, "proc", "proc", []string{}, 0, ""), step(plan.OpAttach, "/proc", plan.AttachPlain|plan.AttachOnlyProc),
+		step(plan.OpSync, "moved"), step(plan.OpReadonly, "/proc/sys"), step(plan.OpEmpty, []string{}), step(plan.OpMask, "/proc/fs"))...)
+	s.expect("sync moved")
+	must(t, unix.Renameat2(unix.AT_FDCWD, root+"/proc", unix.AT_FDCWD, root+"/false", unix.RENAME_EXCHANGE))
+	s.say("go")
+	s.expect("sync done")
+	if got := strings.Join(s.mountsBelow(root), " "); got != "/false /false/sys /false/fs" {
+		t.Errorf("the mounts are %s", got)
+	}
+}
+
+// A file in the place of a device is that device, or an error.
+// Spec: config-linux.md#devices
+func TestDeviceThatExists(t *testing.T) {
+	tests := []struct {
+		name  string
+		mode  uint32
+		minor uint32
+		errno unix.Errno
+	}{
+		{"the same", unix.S_IFCHR | 0o600, 3, 0},
+		{"another", unix.S_IFCHR | 0o666, 5, unix.EEXIST},
+		{"another kind", unix.S_IFBLK | 0o666, 3, unix.EEXIST},
+		{"a file", unix.S_IFREG | 0o666, 0, unix.EEXIST},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			needRoot(t)
+			root := t.TempDir()
+			must(t, unix.Mknod(root+"/null", tt.mode, int(unix.Mkdev(1, tt.minor))))
+			s := start(t, inRoot(root, step(plan.OpDevice, "/null", unix.S_IFCHR|0o666, 1, 3, 0, 0))...)
+			if tt.errno != 0 {
+				s.failure(first, tt.errno)
+				return
+			}
+			s.expect("sync done")
+		})
 	}
 }
 

@@ -8,23 +8,29 @@
 
 #include "stage.h"
 
-/* new_node makes the node and checks that it is what was made before it
- * gives it an owner. */
-static int new_node(int dir, const char *name, const struct step *s)
+/* open_node opens what is to be the device of the step, and nothing else. */
+static int open_node(int dir, const char *name, const struct step *s)
 {
-	mode_t mode = num(s, 1), old = umask(0);
-	dev_t device = makedev(num(s, 2), num(s, 3));
-	int failed = mknodat(dir, name, mode, device);
-	umask(old);
-	if (failed)
-		return -1;
+	mode_t mode = num(s, 1);
 	struct stat st;
 	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
-		return -1;
-	if (st.st_mode != mode || (!S_ISFIFO(mode) && st.st_rdev != device))
-		return note(EINVAL, "it was replaced while it was made");
-	return fchownat(fd, "", num(s, 4), num(s, 5), AT_EMPTY_PATH) || close(fd) ? -1 : 0;
+		return closing(fd, -1);
+	if ((st.st_mode ^ mode) & S_IFMT || (!S_ISFIFO(mode) && st.st_rdev != makedev(num(s, 2), num(s, 3)))) {
+		close(fd);
+		return note(EEXIST, "a file is there that is not this device");
+	}
+	return fd;
+}
+
+/* new_node makes the node, and gives an owner to what it made. */
+static int new_node(int dir, const char *name, const struct step *s)
+{
+	mode_t old = umask(0);
+	int failed = mknodat(dir, name, num(s, 1), makedev(num(s, 2), num(s, 3)));
+	umask(old);
+	int fd = failed ? -1 : open_node(dir, name, s);
+	return fd < 0 ? -1 : closing(fd, fchownat(fd, "", num(s, 4), num(s, 5), AT_EMPTY_PATH));
 }
 
 /* bind_node stands in where making nodes is not allowed. */
@@ -46,10 +52,10 @@ int op_device(const struct step *s)
 	if (dir < 0)
 		return -1;
 	int failed = new_node(dir, name, s);
-	if (failed && errno == EEXIST)
-		failed = 0;
-	else if (failed && errno == EPERM)
+	if (failed && errno == EPERM)
 		failed = bind_node(dir, name, str(s, 0));
+	else if (failed && errno == EEXIST && (failed = open_node(dir, name, s)) >= 0)
+		failed = close(failed);
 	return closing(dir, failed);
 }
 

@@ -170,7 +170,8 @@ static int open_dest(const char *dest, int64_t flags)
 		}
 	}
 	if (fd < 0 && errno == ELOOP && flags & ATTACH_PLAIN)
-		return note(ELOOP, "it must be mounted on ordinary directory, not through a symbolic link");
+		return note(ELOOP, S_ISDIR(st.st_mode) ? "it must be mounted on ordinary directory, not through a symbolic link"
+						       : "it must not be mounted through a symbolic link");
 	return fd;
 }
 
@@ -202,7 +203,9 @@ int op_attach(const struct step *s)
 	int fd = open_dest(str(s, 0), flags);
 	if (fd < 0)
 		return -1;
-	return closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd) ? -1 : 0);
+	if (closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd)))
+		return -1;
+	return keep_mount(str(s, 0), flags & ATTACH_PLAIN ? tree_fd : -1);
 }
 
 static int is_mount_root(int fd)
@@ -316,7 +319,7 @@ static int mask_tree(int is_dir)
 int op_mask(const struct step *s)
 {
 	struct stat st;
-	int fd = in_root(str(s, 0), O_PATH, 0);
+	int fd = in_kept(str(s, 0));
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	if (fstat(fd, &st))
@@ -331,7 +334,7 @@ int op_mask(const struct step *s)
 
 int op_read_only(const struct step *s)
 {
-	int fd = in_root(str(s, 0), O_PATH, 0);
+	int fd = in_kept(str(s, 0));
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };

@@ -20,9 +20,9 @@ int closing(int fd, int result)
 
 enum { MAX_PATH = 4096, MAX_LINKS = 40, MAX_RETRIES = 128 };
 
-/* in_root opens a path of the container. Renames that go on meanwhile make
- * the kernel ask for another try. */
-int in_root(const char *path, uint64_t flags, uint64_t resolve)
+/* below opens a path as if the directory were the root. Renames that go on
+ * meanwhile make the kernel ask for another try. */
+static int below(int dir, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
@@ -30,11 +30,44 @@ int in_root(const char *path, uint64_t flags, uint64_t resolve)
 	};
 	int fd = -1;
 	for (int i = 0; i < MAX_RETRIES; i++) {
-		fd = sys(openat2, root_fd, *path ? path : "/", &how, sizeof how);
+		fd = sys(openat2, dir, *path ? path : "/", &how, sizeof how);
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}
 	return fd;
+}
+
+/* in_root opens a path of the container. */
+int in_root(const char *path, uint64_t flags, uint64_t resolve) { return below(root_fd, path, flags, resolve); }
+
+/* The container's own proc and sysfs. What is hidden in them is looked up from
+ * there: whoever renames a mountpoint meanwhile hides nothing from us.
+ * CVE-2019-19921, CVE-2023-27561. */
+static struct kept { const char *dest; int fd; } kept[] = { { "/proc", -1 }, { "/sys", -1 } };
+
+/* keep_mount remembers what is mounted at dest; -1 stands for what is neither. */
+int keep_mount(const char *dest, int tree)
+{
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		if (strcmp(dest, kept[i].dest))
+			continue;
+		if (kept[i].fd >= 0)
+			close(kept[i].fd);
+		kept[i].fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 0);
+		return tree < 0 || kept[i].fd >= 0 ? 0 : -1;
+	}
+	return 0;
+}
+
+/* in_kept opens a path with O_PATH, from the mount that is kept for it. */
+int in_kept(const char *path)
+{
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		size_t size = strlen(kept[i].dest);
+		if (kept[i].fd >= 0 && !strncmp(path, kept[i].dest, size) && path[size] == '/')
+			return below(kept[i].fd, path + size, O_PATH, 0);
+	}
+	return in_root(path, O_PATH, 0);
 }
 
 /* A path that is being resolved: done holds what was found, without links;

@@ -48,6 +48,8 @@ const char *decimal(int64_t n, char buf[24]);
 /* path.c: the container's files. */
 extern int root_fd;
 int in_root(const char *path, uint64_t flags, uint64_t resolve);
+int keep_mount(const char *dest, int tree);
+int in_kept(const char *path);
 int make_dir(const char *path);
 int make_file(const char *path);
 int make_parent(const char *path, char name[256]);
