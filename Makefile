@@ -13,13 +13,15 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time
-PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
+# What a guest to test in is made of and runs on.
+VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
+PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
 
 # make bench PEERS='crun127=/path/to/crun' BENCH_FLAGS='-n 200 -only run'
 PEERS       ?=
 BENCH_FLAGS ?=
 
-.PHONY: help deps build test bench demo install generate clean
+.PHONY: help deps build test vm bench demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +41,10 @@ test: deps build ## check and test everything; as root also what needs root
 	CGO_ENABLED=0 $(GO) vet ./...
 	$(GO) test ./...
 	CGO_ENABLED=0 $(GO) test ./libcontainer/seccomp/compile ./libcontainer
+
+vm: deps ## make a guest with cgroup v2, systemd, AppArmor and CRIU: bin/davit-vm run CMD
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/davit-vm ./conformance/vm/davit-vm
+	bin/davit-vm image
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)
