@@ -93,12 +93,14 @@ func (c *Container) Status() (Status, error) {
 	case c.state.Phase == state.Creating:
 		return Creating, nil
 	case isStage(pid):
-		return Created, nil
+		return c.orPaused(Created)
 	}
-	return c.runningOrPaused()
+	return c.orPaused(Running)
 }
 
-func (c *Container) runningOrPaused() (Status, error) {
+// orPaused is Paused where the container stands still, and otherwise what it
+// would do.
+func (c *Container) orPaused(s Status) (Status, error) {
 	m, err := c.manager()
 	if err != nil {
 		return "", err
@@ -110,7 +112,7 @@ func (c *Container) runningOrPaused() (Status, error) {
 	if paused {
 		return Paused, nil
 	}
-	return Running, nil
+	return s, nil
 }
 
 // isStage tells whether a process still executes the stage. The name of its

@@ -23,6 +23,7 @@ var (
 	ErrRunning    = errors.New("container still running")
 	ErrNotCreated = errors.New("container is not waiting to be started")
 	ErrPaused     = errors.New("container paused")
+	ErrNotPaused  = errors.New("container not paused")
 )
 
 // StatusError says that a container's status does not allow what was asked

@@ -51,6 +51,9 @@ func (c *Container) cannotStart(status Status) error {
 	if status == Stopped {
 		return fmt.Errorf("cannot start a container that has stopped: %w", ErrNotCreated)
 	}
+	if status == Paused {
+		return fmt.Errorf("cannot start a container in the paused state: %w", ErrPaused)
+	}
 	return fmt.Errorf("cannot start an already running container: %w, it is %s", ErrNotCreated, status)
 }
 

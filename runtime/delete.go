@@ -9,6 +9,7 @@ import (
 // deletion has the flags of davit delete.
 type deletion struct {
 	force bool
+	regex bool
 }
 
 // deleteCommand is davit delete.
@@ -23,20 +24,24 @@ in any state is killed and deleted, also one whose creation was interrupted; one
 that does not exist is no error then.`,
 		Args: p.exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return p.delete(args[0], d)
+			if d.regex {
+				return p.eachMatching(args[0], d.delete)
+			}
+			rt, err := p.runtime()
+			if err != nil {
+				return err
+			}
+			return d.delete(rt, args[0])
 		},
 	}
 	cmd.Flags().BoolVarP(&d.force, "force", "f", false, "kill the container first, if it still runs")
+	cmd.Flags().BoolVarP(&d.regex, "regex", "r", false, "the id is a regular expression: delete every container that it matches")
 	return cmd
 }
 
 // delete removes a container: in any state with force, otherwise one that does
 // not run.
-func (p *program) delete(id string, d deletion) error {
-	rt, err := p.runtime()
-	if err != nil {
-		return err
-	}
+func (d deletion) delete(rt *libcontainer.Runtime, id string) error {
 	if d.force {
 		return rt.ForceRemove(id)
 	}
@@ -44,6 +49,7 @@ func (p *program) delete(id string, d deletion) error {
 	if err != nil {
 		return err
 	}
+	defer container.Close()
 	status, err := container.Status()
 	switch {
 	case err != nil:

@@ -171,6 +171,15 @@ func (p *program) runtime() (*libcontainer.Runtime, error) {
 	}, nil
 }
 
+// load finds a container of that runtime.
+func (p *program) load(id string) (*libcontainer.Container, error) {
+	rt, err := p.runtime()
+	if err != nil {
+		return nil, err
+	}
+	return rt.Load(id)
+}
+
 // prepareRoot makes the default root of a user who is not root. The sticky
 // bit keeps it from being cleaned up while containers run.
 // Source: XDG Base Directory Specification, $XDG_RUNTIME_DIR.

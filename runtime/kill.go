@@ -11,7 +11,8 @@ import (
 
 // killing has the flags of davit kill.
 type killing struct {
-	all bool
+	all   bool
+	regex bool
 }
 
 // killCommand is davit kill.
@@ -33,27 +34,48 @@ container, also where it shares its pid namespace.
 	}
 	cmd.Flags().BoolVarP(&k.all, "all", "a", false, "do not fail when the container does not run")
 	_ = cmd.Flags().MarkHidden("all") // Compat(containerd): passes it; obsolete otherwise
+	cmd.Flags().BoolVarP(&k.regex, "regex", "r", false, "the id is a regular expression: signal every running container that it matches")
 	return cmd
 }
 
 // kill sends the signal that args name.
 func (p *program) kill(args []string, k killing) error {
-	rt, err := p.runtime()
-	if err != nil {
-		return err
-	}
-	container, err := rt.Load(args[0])
-	if err != nil {
-		return err
-	}
 	sig := unix.SIGTERM
 	if len(args) > 1 && args[1] != "" {
+		var err error
 		if sig, err = parseSignal(args[1]); err != nil {
 			return err
 		}
 	}
-	err = container.Signal(sig)
-	if k.all && errors.Is(err, libcontainer.ErrNotRunning) {
+	if k.regex {
+		return p.eachMatching(args[0], func(rt *libcontainer.Runtime, id string) error {
+			return unlessStopped(signalContainer(rt, id, sig))
+		})
+	}
+	rt, err := p.runtime()
+	if err != nil {
+		return err
+	}
+	err = signalContainer(rt, args[0], sig)
+	if k.all {
+		return unlessStopped(err)
+	}
+	return err
+}
+
+// signalContainer sends a signal to one container.
+func signalContainer(rt *libcontainer.Runtime, id string, sig unix.Signal) error {
+	container, err := rt.Load(id)
+	if err != nil {
+		return err
+	}
+	defer container.Close()
+	return container.Signal(sig)
+}
+
+// unlessStopped forgives that there was nothing to signal.
+func unlessStopped(err error) error {
+	if errors.Is(err, libcontainer.ErrNotRunning) {
 		return nil
 	}
 	return err

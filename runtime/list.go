@@ -58,10 +58,7 @@ func (p *program) states() ([]*libcontainer.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := rt.IDs()
-	if errors.Is(err, fs.ErrNotExist) && !p.globals.rootGiven {
-		return nil, nil
-	}
+	ids, err := p.ids(rt)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +69,16 @@ func (p *program) states() ([]*libcontainer.State, error) {
 		}
 	}
 	return states, nil
+}
+
+// ids are those of all containers. That the default root does not exist means
+// that there are none.
+func (p *program) ids(rt *libcontainer.Runtime) ([]string, error) {
+	ids, err := rt.IDs()
+	if errors.Is(err, fs.ErrNotExist) && !p.globals.rootGiven {
+		return nil, nil
+	}
+	return ids, err
 }
 
 // stateOf is the state of one container, nil when it has none to show: it may

@@ -19,11 +19,7 @@ its bundle, root file system, time of creation and annotations.`,
 
 // state prints the state of a container.
 func (p *program) state(id string) error {
-	rt, err := p.runtime()
-	if err != nil {
-		return err
-	}
-	container, err := rt.Load(id)
+	container, err := p.load(id)
 	if err != nil {
 		return err
 	}

@@ -14,12 +14,19 @@ import (
 // uninterruptible sleep can hold it up.
 const freezeTime = 10 * time.Second
 
+// errNoCgroup says that a container has no cgroup: none was asked for, or none
+// was to be had.
+var errNoCgroup = errors.New("the container has no cgroup")
+
 // errNoFreezer says that there is nothing to freeze with.
 var errNoFreezer = errors.New("the freezer controller is not available")
 
 // Freeze stops all processes of the cgroup and returns when they are stopped.
 // If that takes too long they run on, and the error says so.
 func (m *Manager) Freeze() error {
+	if !m.Exists() {
+		return fmt.Errorf("pausing: %w", errNoCgroup)
+	}
 	if err := m.saved.freeze(); err != nil {
 		_ = m.saved.thaw()
 		return fmt.Errorf("freezing cgroup %s: %w", relative(m.saved.principal()), cause(err))
