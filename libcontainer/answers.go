@@ -124,7 +124,11 @@ func (c *creation) mapIDs() error {
 	}
 	maps := idmap.Maps{UIDs: c.plan.UIDMappings, GIDs: c.plan.GIDMappings}
 	ways := idmap.Choose(maps, host.EffectiveCaps(), os.Geteuid(), os.Getegid())
-	return idmap.Write(proc, c.stage.Pid, maps, ways)
+	err = idmap.Write(proc, c.stage.Pid, maps, ways)
+	if reason := host.UserNSRefusal(); reason != "" && ways.UIDs == idmap.Self && errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w [%s]", err, reason)
+	}
+	return err
 }
 
 // moveDevices moves network devices into the container's namespace.

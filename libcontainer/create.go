@@ -119,7 +119,8 @@ func (c *creation) withoutCgroup(err error) error {
 		return err
 	}
 	if path, ok := spec.Namespace(c.bundle.Spec, specs.PIDNamespace); !ok || path != "" {
-		c.runtime.warn("a rootless container with neither a cgroup nor a pid namespace of its own: not all of its processes can be killed with it")
+		// Compat(runc): its integration tests look for the last words.
+		c.runtime.warn("a rootless container with no cgroup and no pid namespace of its own: not all of its processes can be killed with it. Such configuration is strongly discouraged")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
@@ -119,8 +120,12 @@ func (e *StepError) hint() string {
 		return "the kernel does not know this type of file system"
 	case e.is(plan.OpAttach) && e.Errno == unix.EROFS:
 		return "its destination does not exist, and cannot be made there"
-	case e.is(plan.OpUnshare) && e.Errno == unix.ENOSPC:
-		return "a limit of /proc/sys/user/max_*_namespaces is reached"
+	case e.is(plan.OpNewFS) && e.Errno == unix.EPERM && strings.Contains(e.Doing, "mounting proc "):
+		return "a user namespace may mount proc only where nothing covers parts of its creator's; bind /proc instead"
+	case e.is(plan.OpUnshare):
+		return e.unshareHint()
+	case e.is(plan.OpSetAttr) && e.Errno == unix.EPERM:
+		return "a user namespace can neither lift ro, nosuid, nodev and noexec from a mount of the host nor change its atime setting"
 	case e.is(plan.OpRlimit) && e.Errno == unix.EPERM, e.is(plan.OpRaiseRlimit) && e.Errno == unix.EPERM:
 		return "raising a hard limit needs CAP_SYS_RESOURCE"
 	case e.is(plan.OpScheduler) && e.Errno == unix.EPERM:
@@ -131,6 +136,23 @@ func (e *StepError) hint() string {
 		return "every directory above it must be searchable by the container's root"
 	case e.is(plan.OpSetns) && e.Errno == unix.EINVAL:
 		return "the file is not a namespace of this type"
+	}
+	return ""
+}
+
+// unshareHint says why namespaces may be refused.
+func (e *StepError) unshareHint() string {
+	switch {
+	case e.Errno == unix.ENOSPC:
+		return "a limit of /proc/sys/user/max_*_namespaces is reached"
+	case e.Errno != unix.EPERM && e.Errno != unix.EACCES:
+		return ""
+	}
+	if reason := host.UserNSRefusal(); reason != "" {
+		return reason
+	}
+	if host.Filtered() {
+		return "davit itself is under a seccomp filter, which must allow unshare(2)"
 	}
 	return ""
 }

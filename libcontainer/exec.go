@@ -192,6 +192,10 @@ func (e *execution) chooseCgroup() (err error) {
 		}
 	}
 	e.join = planJoin(e.cgroup.Joins())
+	if a := e.process().ExecCPUAffinity; a != nil && a.Initial != "" {
+		e.join = plan.JoinAttach
+		return nil
+	}
 	if e.join == plan.JoinNone {
 		return nil
 	}
@@ -199,7 +203,7 @@ func (e *execution) chooseCgroup() (err error) {
 		return err
 	}
 	e.join = plan.JoinClone
-	if a := e.process().ExecCPUAffinity; e.dir == nil || a != nil && a.Initial != "" {
+	if e.dir == nil {
 		e.join = plan.JoinAttach
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/spec"
@@ -26,7 +27,7 @@ const (
 // Rootless says whether missing rights on cgroups are to be expected.
 type Rootless int
 
-// The ways to say it; auto means yes unless davit runs as root.
+// The ways to say it; auto means yes unless davit runs as the root of the machine.
 const (
 	RootlessAuto Rootless = iota
 	RootlessYes
@@ -69,8 +70,18 @@ func (r *Runtime) debugf(format string, args ...any) {
 	}
 }
 
+// rootless tells whether rights on cgroups may be missing. The root of a user
+// namespace has them where his systemd belongs to root.
 func (r *Runtime) rootless() bool {
-	return r.Rootless == RootlessYes || r.Rootless == RootlessAuto && os.Geteuid() != 0
+	switch {
+	case r.Rootless != RootlessAuto:
+		return r.Rootless == RootlessYes
+	case os.Geteuid() != 0:
+		return true
+	case !host.InUserNS():
+		return false
+	}
+	return r.Cgroups != Systemd || cgroup.UserSystemd()
 }
 
 // IDs lists the containers, sorted, half-made ones included. A root that does

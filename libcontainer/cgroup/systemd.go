@@ -88,6 +88,13 @@ func newUnitManager(config *cgroups.Cgroup, s Saved) (cgroups.Manager, error) {
 	return systemd.NewLegacyManager(config, maps.Clone(s.Paths))
 }
 
+// UserSystemd reports whether the systemd that answers the root of a user
+// namespace is a user's own, which makes cgroups below that user's only.
+func UserSystemd() bool {
+	uid, err := systemd.DetectUID()
+	return err == nil && uid != 0
+}
+
 // parseUnit reads a cgroupsPath of the form "slice:prefix:name".
 func parseUnit(asked, id string) (Unit, error) {
 	if asked == "" {

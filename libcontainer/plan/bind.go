@@ -86,7 +86,7 @@ func (c *compiler) mapping(source string, m *specs.Mount, o *mountOptions) (Tree
 		return tree, false, nil
 	}
 	if !c.facts.Privileged {
-		return tree, false, &UnsupportedError{"mounts: " + m.Destination, "right to idmap a mount without privilege", "run as root, or drop idmap"}
+		return tree, false, &SpecError{"mounts: " + m.Destination, mountsSection, "id-mapped mounts are not supported for rootless containers"}
 	}
 	if len(tree.UIDMap) == 0 && len(tree.GIDMap) == 0 {
 		if !c.ns.has(unix.CLONE_NEWUSER) {

@@ -24,7 +24,7 @@ func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
 // CVE-2023-25809: without privilege and cgroup namespace it is read-only.
 func (c *compiler) cgroup2Mount(m *specs.Mount, o *mountOptions, dest string) {
 	doing := "mounting cgroup2 at " + dest
-	if c.ns.has(unix.CLONE_NEWUSER) && !c.ns.has(unix.CLONE_NEWCGROUP) {
+	if c.owned() && !c.ns.has(unix.CLONE_NEWCGROUP) {
 		c.do(doing, OpOpenTree, str("/sys/fs/cgroup"), num(uint64(unix.AT_RECURSIVE)))
 		set := o.set
 		if !c.facts.Privileged {

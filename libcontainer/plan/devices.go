@@ -123,7 +123,7 @@ func deviceKind(t string) uint32 {
 // the host's is bound, through no link of the image's.
 // CVE-2026-88265: what is at /dev/null leads elsewhere.
 func (c *compiler) device(d device) {
-	if c.ns.has(unix.CLONE_NEWUSER) || c.facts.InUserNamespace {
+	if c.owned() {
 		doing := "binding the device " + d.path
 		c.do(doing, OpOpenTree, str(d.path), num(0))
 		c.do(doing, OpAttach, str(d.path), num(AttachPlain))

@@ -38,7 +38,12 @@ func (c *compiler) mount(m *specs.Mount) error {
 		c.remount(&o, dest)
 	case m.Type == "cgroup":
 		c.cgroupMount(m, &o, dest)
+	case c.foreign(m.Type):
+		return c.bindForeign(m, &o, dest)
 	default:
+		if err := c.checkOwner(m); err != nil {
+			return err
+		}
 		c.newFS(m, &o, dest)
 	}
 	return nil

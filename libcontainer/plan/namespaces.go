@@ -46,6 +46,9 @@ func (n namespaces) forks() bool {
 // Spec: config-linux.md#namespaces
 func (c *compiler) launch() error {
 	c.sortNamespaces()
+	if err := c.checkRights(); err != nil {
+		return err
+	}
 	if c.ns.isNew(unix.CLONE_NEWPID) && !c.ns.forks() {
 		c.plan.Clone = unix.CLONE_NEWPID
 	}

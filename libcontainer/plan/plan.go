@@ -58,12 +58,12 @@ type File struct {
 type FileKind int
 
 const (
-	FileProc        FileKind = iota // the host's proc file system, verified
-	FileNamespace                   // a namespace to join, by path
-	FileUserNS                      // a user namespace that holds an idmapped mount's mappings
-	FileStartSocket                 // the socket on which the stage waits for start
-	FilePidfd                       // a pidfd of the container's first process, whose namespaces are joined
-	FileContainerUserNS             // the user namespace of that process
+	FileProc            FileKind = iota // the host's proc file system, verified
+	FileNamespace                       // a namespace to join, by path
+	FileUserNS                          // a user namespace that holds an idmapped mount's mappings
+	FileStartSocket                     // the socket on which the stage waits for start
+	FilePidfd                           // a pidfd of the container's first process, whose namespaces are joined
+	FileContainerUserNS                 // the user namespace of that process
 )
 
 // String names the kind.

@@ -144,8 +144,8 @@ func (c *compiler) user(p *specs.Process) error {
 	keep := c.capabilitySet(p, func(s *specs.LinuxCapabilities) []string { return s.Bounding })
 	c.do("limiting the capabilities", OpBounding, num(keep))
 	c.do("giving the standard streams to the user", OpOwnStdio, num(p.User.UID))
-	if !c.facts.SetgroupsDenied {
-		c.do("setting the additional groups", OpGroups, raw(gids(p.User.AdditionalGids)))
+	if err := c.groups(p.User.AdditionalGids); err != nil {
+		return err
 	}
 	doing := fmt.Sprintf("becoming user %d and group %d", p.User.UID, p.User.GID)
 	c.do(doing, OpUser, num(p.User.UID), num(p.User.GID))
@@ -155,6 +155,24 @@ func (c *compiler) user(p *specs.Process) error {
 		mask = *p.User.Umask
 	}
 	c.do("setting the umask", OpUmask, num(mask))
+	return nil
+}
+
+// keepGroups lets the process keep the groups of its creator.
+// Compat(crun): podman sets it for --group-add keep-groups.
+const keepGroups = "run.oci.keep_original_groups"
+
+// groups sets the supplementary groups. Where setgroups(2) is denied, the
+// process keeps those of its creator, of which most are not mapped.
+func (c *compiler) groups(additional []uint32) error {
+	switch {
+	case c.facts.SetgroupsDenied && len(additional) > 0:
+		return &SpecError{"process.user.additionalGids", "config.md#posix-platform-user",
+			"cannot set any additional groups in a rootless container that maps only its owner's group"}
+	case c.facts.SetgroupsDenied, c.spec.Annotations[keepGroups] == "1" && len(additional) == 0:
+		return nil
+	}
+	c.do("setting the additional groups", OpGroups, raw(gids(additional)))
 	return nil
 }
 
@@ -192,6 +210,10 @@ func (c *compiler) find(p *specs.Process) error {
 // waitForStart ends creation. A filter that notifies is loaded before, while
 // the parent is there to pass its listener on.
 func (c *compiler) waitForStart(*specs.Process) error {
+	if c.opts.WaitForStart && !c.facts.Privileged {
+		// Without privilege, the right to join a process's namespaces is that to look into it.
+		c.do("letting its owner enter the container", OpDumpable, num(1))
+	}
 	if c.opts.Seccomp.Notify {
 		c.seccomp()
 	}

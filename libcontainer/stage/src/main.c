@@ -2,6 +2,7 @@
  * and the plan's files have the numbers after it. */
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <linux/close_range.h>
 
 #include "stage.h"
@@ -33,6 +34,17 @@ static int load_plan(void)
 	return wire_decode(plan, st.st_size);
 }
 
+/* Standard streams that are closed shall not become files of ours: whoever
+ * sets them up would close those. What holds their places ends with exec. */
+static void reserve_streams(void)
+{
+	int fd;
+	do
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	while (fd >= 0 && fd < 3);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || (control_fd = number(argv[1])) < 3)
@@ -40,6 +52,7 @@ int main(int argc, char **argv)
 	plan_fd = control_fd + 1;
 	prctl(PR_SET_NAME, "davit-stage");
 	umask(022);
+	reserve_streams();
 	if (sys(close_range, control_fd, ~0U, CLOSE_RANGE_CLOEXEC) || load_plan()) {
 		report_failure(0);
 		return 125;
