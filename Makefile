@@ -20,8 +20,10 @@ PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKA
 # make bench PEERS='crun127=/path/to/crun' BENCH_FLAGS='-n 200 -only run'
 PEERS       ?=
 BENCH_FLAGS ?=
+# make sweep SWEEP_FLAGS='-every 10 -only create,start'
+SWEEP_FLAGS ?=
 
-.PHONY: help deps build test vm bench demo install generate clean
+.PHONY: help deps build test vm bench sweep demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -48,6 +50,9 @@ vm: deps ## make a guest with cgroup v2, systemd, AppArmor and CRIU: bin/davit-v
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)
+
+sweep: deps build ## kill davit at every system call of every command, for about an hour
+	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit
 
 demo: deps build ## run a container from Debian's busybox, and show its plan
 	contrib/demo/busybox bin/davit

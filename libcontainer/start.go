@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -63,6 +64,9 @@ func (c *Container) connect() (*conversation, error) {
 	if len(c.state.StartSteps) == 0 {
 		return nil, fmt.Errorf("starting container %s: %w", c.ID(), spec.ValidateProcess(nil))
 	}
+	if c.startedByCreator() {
+		return nil, fmt.Errorf("starting container %s: process %d, which created it, starts it: %w", c.ID(), c.state.CreatorPid, ErrNotCreated)
+	}
 	control, err := sys.Dial(c.dir.File(), startSocket, unix.SOCK_SEQPACKET)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the container: %w", err)
@@ -86,10 +90,19 @@ func (c *Container) handshake(talk *conversation) error {
 	return err
 }
 
+// noStartSteps are kept where no other process starts the container than the
+// one that creates it.
+const noStartSteps = "{}"
+
+func (c *Container) startedByCreator() bool { return string(c.state.StartSteps) == noStartSteps }
+
 // startSteps keeps the words of the steps that follow the wait for start: a
 // failure then is another process's to report. None means that there is
 // nothing to start.
 func startSteps(p *plan.Plan) ([]byte, error) {
+	if !waitsForStart(p) {
+		return []byte(noStartSteps), nil
+	}
 	words := map[int]stepWords{}
 	waiting, found := false, false
 	for i := range p.Steps {
@@ -102,6 +115,10 @@ func startSteps(p *plan.Plan) ([]byte, error) {
 		return nil, nil
 	}
 	return json.Marshal(words)
+}
+
+func waitsForStart(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Op == plan.OpAwaitStart })
 }
 
 // describeStart finds the words that startSteps kept.
