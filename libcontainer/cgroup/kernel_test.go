@@ -273,6 +273,31 @@ func TestKernelInUse(t *testing.T) {
 	}
 }
 
+// On v1 a cgroup may be frozen that exists in the freezer's hierarchy alone.
+func TestKernelFrozenAlone(t *testing.T) {
+	needView(t)
+	if cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("cgroup v2 has one hierarchy")
+	}
+	needControllers(t, "freezer")
+	spec := specWith(t, nil)
+	dir := mountpoint + "/freezer" + spec.Linux.CgroupsPath
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Rmdir(dir)
+	if err := writeFile(dir+"/freezer.state", "FROZEN"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := New(Options{ID: "other", Spec: spec})
+	if err == nil || !strings.Contains(err.Error(), "container's cgroup unexpectedly frozen") {
+		t.Errorf("got error %v", err)
+	}
+	if err := writeFile(dir+"/freezer.state", "THAWED"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Of two creators of one cgroup, the second leaves the first's alone.
 func TestKernelTwoCreators(t *testing.T) {
 	needView(t)
