@@ -10,6 +10,7 @@ import (
 
 	"github.com/moby/sys/userns"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer"
 )
@@ -180,10 +181,21 @@ func (p *program) load(id string) (*libcontainer.Container, error) {
 	return rt.Load(id)
 }
 
+// checkSystemRoot tells a user whose environment names no other place what to do.
+func checkSystemRoot() error {
+	if os.Geteuid() == 0 || unix.Access(systemRoot, unix.W_OK) == nil {
+		return nil
+	}
+	return fmt.Errorf("keeping state in %s: %w [set XDG_RUNTIME_DIR, or give --root]", systemRoot, unix.EACCES)
+}
+
 // prepareRoot makes the default root of a user who is not root. The sticky
 // bit keeps it from being cleaned up while containers run.
 // Source: XDG Base Directory Specification, $XDG_RUNTIME_DIR.
 func (p *program) prepareRoot() error {
+	if !p.globals.rootGiven && !p.globals.xdg {
+		return checkSystemRoot()
+	}
 	if !p.globals.xdg {
 		return nil
 	}

@@ -21,9 +21,12 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command line as its users do. The scripts that make
 // containers need root, and skip with the reason.
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata/script")) }
+
+// scripts says how the scripts in a directory are run.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -47,7 +50,7 @@ func TestScripts(t *testing.T) {
 			env.Values[socketsKey{}] = map[string]*net.UnixListener{}
 			return nil
 		},
-	})
+	}
 }
 
 // condition knows what a script can ask for.
@@ -83,7 +86,11 @@ func makeBundle(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(filepath.Join(dir, "rootfs"), 0o755))
 	ts.Check(installBusybox(filepath.Join(dir, "rootfs")))
-	ts.Check(ts.Exec("davit", "spec", "--bundle", dir))
+	if os.Geteuid() == 0 {
+		ts.Check(ts.Exec("davit", "spec", "--bundle", dir))
+	} else {
+		ts.Check(ts.Exec("davit", "spec", "--rootless", "--bundle", dir))
+	}
 	file := filepath.Join(dir, "config.json")
 	argv, err := json.Marshal(args[1:])
 	ts.Check(err)
