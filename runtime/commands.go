@@ -18,6 +18,7 @@ func commands() []entry {
 		{"delete", (*program).deleteCommand},
 		{"exec", (*program).execCommand},
 		{"features", (*program).featuresCommand},
+		{"gc", (*program).gcCommand},
 		{"kill", (*program).killCommand},
 		{"list", (*program).listCommand},
 		{"mounts", (*program).mountsCommand},

@@ -109,28 +109,40 @@ func (d *Dir) Unlock() error {
 	return d.failure("flock", unix.Flock(int(d.file.Fd()), unix.LOCK_UN))
 }
 
-// claim makes the directory id below root, and takes its lock.
+// claim makes the directory id below root, and takes its lock. Whoever finds a
+// directory that nobody holds may take it for a dead creator's, and remove it
+// before the lock is taken: then it is made again.
 func claim(root *os.File, id string) (*Dir, error) {
+	for {
+		if err := makeDir(root, id); err != nil {
+			return nil, err
+		}
+		d, err := openat(root, id)
+		if err == nil {
+			if err = d.Lock(); err == nil {
+				return d, nil
+			}
+			d.file.Close()
+		}
+		if err != ErrNotExist {
+			return nil, err
+		}
+	}
+}
+
+func makeDir(root *os.File, id string) error {
 	rootfd := int(root.Fd())
 	err := unix.Mkdirat(rootfd, id, dirMode)
 	if err == unix.EEXIST {
-		return nil, ErrExist
+		return ErrExist
 	}
 	if err == nil {
 		err = unix.Fchmodat(rootfd, id, dirMode, 0) // whatever the umask
 	}
-	if err != nil {
-		return nil, &os.PathError{Op: "mkdir", Path: root.Name() + "/" + id, Err: err}
+	if err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "mkdir", Path: root.Name() + "/" + id, Err: err}
 	}
-	d, err := openat(root, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.Lock(); err != nil {
-		d.file.Close()
-		return nil, err
-	}
-	return d, nil
+	return nil
 }
 
 func open(root, id string) (*Dir, error) {
