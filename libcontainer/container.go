@@ -131,12 +131,16 @@ func isStage(pid int) bool {
 	return err == nil && strings.TrimSpace(string(name)) == stage.Name
 }
 
-// config is the configuration with which the container was created.
+// config is the configuration with which the container was created, and what
+// updates have changed of it.
 func (c *Container) config() (*specs.Spec, error) {
 	if c.spec == nil {
 		s, err := spec.Decode(c.state.Config)
 		if err != nil {
 			return nil, fmt.Errorf("reading the state of container %s: %w", c.state.ID, err)
+		}
+		if err := c.applyUpdates(s); err != nil {
+			return nil, err
 		}
 		c.spec = s
 	}

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/hook"
-	"github.com/davit-containers/davit/libcontainer/intelrdt"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/state"
 )
@@ -108,12 +107,9 @@ func (c *Container) endInit() error {
 }
 
 func (c *Container) removeRdt() error {
-	if len(c.state.IntelRdt) == 0 {
-		return nil
-	}
-	g, err := intelrdt.Parse(c.state.IntelRdt)
-	if err != nil {
-		return fmt.Errorf("reading the state of container %s: its resctrl group: %w", c.ID(), err)
+	g, err := c.rdtGroup()
+	if err != nil || g == nil {
+		return err
 	}
 	return g.Remove()
 }

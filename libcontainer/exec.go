@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
-	"github.com/davit-containers/davit/libcontainer/intelrdt"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/spec"
@@ -318,12 +317,9 @@ func (e *execution) observed() (*specs.LinuxSeccomp, specs.State) {
 
 // joinRdt puts the process into the container's resctrl group.
 func (e *execution) joinRdt() error {
-	if len(e.container.state.IntelRdt) == 0 {
-		return nil
-	}
-	group, err := intelrdt.Parse(e.container.state.IntelRdt)
-	if err != nil {
-		return fmt.Errorf("reading the state of container %s: its resctrl group: %w", e.container.ID(), err)
+	group, err := e.container.rdtGroup()
+	if err != nil || group == nil {
+		return err
 	}
 	return group.Join(e.stage.Pid)
 }

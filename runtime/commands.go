@@ -30,6 +30,7 @@ func commands() []entry {
 		{"spec", (*program).specCommand},
 		{"start", (*program).startCommand},
 		{"state", (*program).stateCommand},
+		{"update", (*program).updateCommand},
 		{"help", (*program).helpCommand},
 	}
 }

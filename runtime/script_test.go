@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,8 +61,17 @@ func condition(name string) (bool, error) {
 		return os.Geteuid() == 0, nil
 	case "busybox":
 		return busybox() != "", nil
+	case "pids":
+		return hasPids(), nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// hasPids tells whether containers' processes can be counted.
+func hasPids() bool {
+	text, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	_, err := os.Stat("/sys/fs/cgroup/pids/release_agent")
+	return err == nil || slices.Contains(strings.Fields(string(text)), "pids")
 }
 
 // busybox is the path of a busybox that needs no libraries, "" without one.

@@ -17,6 +17,7 @@
 // A [Manager] is made by [New] for a new container, or by [Open] from the
 // [Saved] value of a state file. Saved is complete before anything exists, so
 // that a later process can remove whatever a killed one has begun.
+// [Manager.PrepareUpdate] changes the limits of a cgroup in use.
 //
 // This package is not for mounting cgroup filesystems into a container (that
 // is the plan's), for statistics, or for namespaces.

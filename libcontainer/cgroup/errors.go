@@ -46,6 +46,9 @@ func limitError(dir string, limits *cgroups.Resources, err error) error {
 		return fmt.Errorf("limiting cgroup %s: %w", relative(dir), oneLine(err))
 	}
 	file := filepath.Base(at.Path)
+	if filepath.IsAbs(at.Path) {
+		dir = filepath.Dir(at.Path)
+	}
 	value := ""
 	if v, ok := written(err.Error()); ok {
 		value = " to " + v

@@ -45,6 +45,8 @@ type backend interface {
 	attach(pid int) error
 	// limit writes the container's resources.
 	limit() error
+	// set writes changed resources, without devices.
+	set(*cgroups.Resources) error
 	// directory is the descriptor for CLONE_INTO_CGROUP.
 	directory() (*os.File, error)
 	// close closes that descriptor.

@@ -198,13 +198,18 @@ func (u *unified) limitValues() error {
 	values := *u.limits
 	values.Devices = nil
 	values.SkipDevices = true
+	return u.write(&values)
+}
+
+// write lets the library write to the cgroup's files.
+func (u *unified) write(values *cgroups.Resources) error {
 	config := u.config()
-	config.Resources = &values
+	config.Resources = values
 	m, err := fs2.NewManager(config, u.path)
 	if err != nil {
 		return err
 	}
-	return m.Set(&values)
+	return m.Set(values)
 }
 
 func (u *unified) limitDevices() error {

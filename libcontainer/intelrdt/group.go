@@ -101,9 +101,33 @@ func (g *Group) Set(c *specs.LinuxIntelRdt) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	text := strings.Join(lines, "\n") + "\n"
+	return g.SetSchemata(strings.Join(lines, "\n") + "\n")
+}
+
+// Schemata reads the class's schemata, as SetSchemata takes them.
+func (g *Group) Schemata() (string, error) {
+	text, err := os.ReadFile(filepath.Join(g.Clos, "schemata"))
+	return string(text), g.failure("reading the schemata", err)
+}
+
+// SetSchemata writes lines such as "L3:0=7f0;1=01f" to the class.
+func (g *Group) SetSchemata(text string) error {
 	err := os.WriteFile(filepath.Join(g.Clos, "schemata"), []byte(text), 0o600)
 	return g.failure("writing the schemata "+strconv.Quote(text), err)
+}
+
+// AllocatesCache tells whether resctrl, mounted at root, limits the third
+// level of caches; "" is not mounted.
+func AllocatesCache(root string) bool {
+	return hasResource(root, "L3") || hasResource(root, "L3CODE")
+}
+
+// AllocatesBandwidth tells whether it limits memory bandwidth.
+func AllocatesBandwidth(root string) bool { return hasResource(root, "MB") }
+
+func hasResource(root, name string) bool {
+	_, err := os.Stat(filepath.Join(root, "info", name))
+	return root != "" && err == nil
 }
 
 // Remove removes the monitoring group, and the class if it goes with the

@@ -74,6 +74,8 @@ func (s *State) processField(r *reader, key string) error {
 		return r.raw(&s.IntelRdt)
 	case "startSteps":
 		return r.raw(&s.StartSteps)
+	case "updated":
+		return r.raw(&s.Updated)
 	}
 	return r.raw(new([]byte))
 }

@@ -37,6 +37,7 @@ func encode(s *State) [][]byte {
 	w.raw("cgroup", s.Cgroup)
 	w.raw("intelRdt", s.IntelRdt)
 	w.raw("startSteps", s.StartSteps)
+	w.raw("updated", s.Updated)
 	if len(s.Config) > 0 {
 		w.key("config")
 	}

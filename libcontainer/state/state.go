@@ -65,8 +65,8 @@ type State struct {
 	// NoNewKeyring says that the container kept its creator's session keyring.
 	NoNewKeyring bool
 
-	// Cgroup, IntelRdt and StartSteps are raw JSON.
-	Cgroup, IntelRdt, StartSteps []byte
+	// Cgroup, IntelRdt, StartSteps and Updated are raw JSON.
+	Cgroup, IntelRdt, StartSteps, Updated []byte
 	// Config is the raw config.json. Reading a State does not look into it.
 	Config []byte
 }
