@@ -100,20 +100,27 @@ func (c *creation) act(sync string) error {
 	return unexpected("sync " + sync)
 }
 
-// attach moves the stage into its cgroup, once, and limits it where it does
-// not fork.
+// attach moves the stage into its cgroup, or makes that for the stage to move
+// itself, once; and it limits the cgroup where the stage does not fork.
 func (c *creation) attach() error {
 	if c.attached {
 		return nil
 	}
 	c.attached = true
-	if err := c.withoutCgroup(c.cgroup.Attach(c.stage.Pid)); err != nil {
+	if err := c.withoutCgroup(c.joinCgroup()); err != nil {
 		return err
 	}
 	if c.forks() {
 		return nil
 	}
 	return c.limitNow()
+}
+
+func (c *creation) joinCgroup() error {
+	if c.plan.Join == plan.JoinSelf {
+		return c.cgroup.Make()
+	}
+	return c.cgroup.Attach(c.stage.Pid)
 }
 
 // mapIDs writes the user namespace's mappings.
@@ -212,7 +219,7 @@ func (m *making) explainDeath(talk *conversation) error {
 	if kills, level, err := m.cgroup.OOM(); err == nil && kills > 0 {
 		return fmt.Errorf("%s: it ran out of memory, the limit of cgroup %s was hit [raise linux.resources.memory.limit]", m.doing, level)
 	}
-	if !talk.heard && exit.Signal == unix.SIGKILL && m.plan.Join == plan.JoinClone {
+	if !talk.heard && exit.Signal == unix.SIGKILL && m.cloned {
 		return errKilledAtBirth
 	}
 	return fmt.Errorf("%s: the stage ended with %v", m.doing, exit)

@@ -30,8 +30,6 @@ type creation struct {
 	dir    *state.Dir
 	state  *state.State
 	rdt    *intelrdt.Group
-
-	attached bool // to its cgroup
 }
 
 // Create makes the container of a bundle, up to the point where its program
@@ -128,11 +126,11 @@ func (c *creation) withoutCgroup(err error) error {
 // cgroupDir is the container's cgroup itself.
 func (c *creation) cgroupDir() (*os.File, error) { return c.cgroup.File() }
 
-// enterCgroup moves the stage into its cgroup, if it was not created there,
-// and writes the limits while the stage boots, if nothing of the stage's own can
+// enterCgroup moves the stage into its cgroup, or makes that, if it was not
+// created there, and writes the limits while the stage boots, if nothing of the stage's own can
 // suffer: a stage that forks needs room for a second process.
 func (c *creation) enterCgroup() error {
-	if c.plan.Join == plan.JoinAttach {
+	if c.plan.Join == plan.JoinAttach || c.plan.Join == plan.JoinSelf {
 		return c.attach()
 	}
 	if c.plan.Join == plan.JoinNone || c.forks() {

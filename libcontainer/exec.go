@@ -201,8 +201,11 @@ func (e *execution) chooseCgroup() (err error) {
 	if e.dir, err = e.entry.Directory(); err != nil {
 		return err
 	}
-	e.join = plan.JoinClone
-	if e.dir == nil {
+	switch {
+	case e.join == plan.JoinSelf:
+	case e.dir != nil:
+		e.join = plan.JoinClone
+	default:
 		e.join = plan.JoinAttach
 	}
 	return nil
@@ -219,7 +222,7 @@ func (e *execution) compilePlan() (err error) {
 	e.plan, err = plan.CompileExec(e.options.Process, e.config, facts, plan.Options{
 		ID: e.container.ID(), Bundle: e.container.state.Bundle, Rootfs: e.container.state.Rootfs,
 		NoNewKeyring: e.container.state.NoNewKeyring, PreserveFDs: e.outlets.preserve,
-		Join: e.join, Seccomp: planFilter(e.filter),
+		Join: e.join, Entrances: planEntrances(e.entry.Entrances()), Seccomp: planFilter(e.filter),
 	})
 	return err
 }
@@ -250,7 +253,7 @@ func sameUserNS(pid int) bool {
 // that: it then says why when the stage is moved, or allows it elsewhere.
 func (e *execution) start() error {
 	err := e.startStage()
-	if e.plan.Join != plan.JoinClone || !refusesClone(err) {
+	if !e.cloned || !refusesClone(err) {
 		return err
 	}
 	e.runtime.debugf("cloning into the cgroup: %v; moving the process instead", err)

@@ -30,14 +30,17 @@ type making struct {
 	stage   *stage.Process
 	mapped  idmap.Cache
 	trees   *treeOpener
+	cloned  bool // the stage was, into its cgroup
 	limited bool
+
+	attached bool // the stage, or what it attaches itself to is there
 }
 
 // maker is what creation and execution do each in its own way.
 type maker interface {
 	// compilePlan makes the plan for the way into the cgroup that is chosen.
 	compilePlan() error
-	// cgroupDir is the cgroup in which the stage is created.
+	// cgroupDir is the cgroup in which the stage is created; nil for its parent's.
 	cgroupDir() (*os.File, error)
 	// openOwn opens those of the plan's files that only this maker's plans have.
 	openOwn(*plan.File) (*os.File, error)
@@ -70,11 +73,12 @@ func (m *making) startStage() error {
 		return err
 	}
 	launch := stage.Launch{Stdio: m.outlets.stdio, Preserve: m.files.preserved, Plan: wire, Files: m.files.plan, Clone: m.plan.Clone}
-	if m.plan.Join == plan.JoinClone {
+	if m.plan.Join == plan.JoinClone || m.plan.Join == plan.JoinSelf {
 		if launch.Cgroup, err = m.cgroupDir(); err != nil {
 			return err
 		}
 	}
+	m.cloned = launch.Cgroup != nil
 	m.stage, err = stage.Start(launch)
 	return err
 }
@@ -82,7 +86,7 @@ func (m *making) startStage() error {
 // startOutside starts a stage that is to be moved into its cgroup, where none
 // can be created in it.
 func (m *making) startOutside() error {
-	m.join = plan.JoinAttach
+	m.join, m.attached = plan.JoinAttach, false
 	if err := m.compilePlan(); err != nil {
 		return err
 	}

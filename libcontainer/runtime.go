@@ -158,7 +158,8 @@ func (c *creation) compilePlan() error {
 		ID: c.id, Bundle: c.bundle.Path, Rootfs: c.rootfs,
 		NoPivot: c.options.NoPivot, NoNewKeyring: c.options.NoNewKeyring,
 		PreserveFDs: c.outlets.preserve, WaitForStart: c.options.StartLater,
-		Join: c.join, CgroupPaths: c.cgroup.Places(), Seccomp: planFilter(c.filter),
+		Join: c.join, Entrances: planEntrances(c.cgroup.Entrances()),
+		CgroupPaths: c.cgroup.Places(), Seccomp: planFilter(c.filter),
 	})
 	return err
 }
@@ -169,9 +170,19 @@ func planJoin(j cgroup.Join) plan.Join {
 		return plan.JoinClone
 	case cgroup.JoinByAttach:
 		return plan.JoinAttach
+	case cgroup.JoinBySelf:
+		return plan.JoinSelf
 	default:
 		return plan.JoinNone
 	}
+}
+
+func planEntrances(list []cgroup.Entrance) []plan.Entrance {
+	entrances := make([]plan.Entrance, len(list))
+	for i, e := range list {
+		entrances[i] = plan.Entrance(e)
+	}
+	return entrances
 }
 
 func planFilter(f seccomp.Filter) plan.Filter {

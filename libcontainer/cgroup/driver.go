@@ -42,6 +42,9 @@ const (
 	JoinByClone
 	// JoinByAttach means [Manager.Attach] after the process exists.
 	JoinByAttach
+	// JoinBySelf means [Manager.Make] and [Manager.Entrances], and [Manager.File]
+	// as with JoinByClone unless it returns nil.
+	JoinBySelf
 )
 
 // String returns the name of j for traces.
@@ -51,6 +54,8 @@ func (j Join) String() string {
 		return "clone"
 	case JoinByAttach:
 		return "attach"
+	case JoinBySelf:
+		return "self"
 	}
 	return "none"
 }

@@ -78,10 +78,11 @@ func below(base, sub string) (string, error) {
 	return path, nil
 }
 
-// Directory is where a process can be cloned into, with O_PATH; nil where the
-// guest must be attached. It is the caller's to close.
+// Directory is where a process can be cloned into, with O_PATH; nil where
+// there is no v2 hierarchy, or the guest must be attached. It is the caller's
+// to close.
 func (e *Entry) Directory() (*os.File, error) {
-	if !e.manager.saved.Unified || len(e.paths) == 0 {
+	if e.paths[""] == "" || !e.manager.saved.Unified && e.manager.Joins() != JoinBySelf {
 		return nil, nil
 	}
 	dir, err := openCgroup(e.paths[""])
@@ -119,6 +120,10 @@ func (e *Entry) findFallback() bool {
 	e.fallback = filepath.Join(mountpoint, own[""])
 	return true
 }
+
+// Entrances returns the files through which the guest enters by itself, where
+// [JoinBySelf] is the container's way.
+func (e *Entry) Entrances() []Entrance { return entrances(e.paths) }
 
 // Attach moves the guest into its place.
 func (e *Entry) Attach(pid int) error {

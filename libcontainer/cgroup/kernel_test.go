@@ -233,13 +233,16 @@ func TestKernelBadValue(t *testing.T) {
 	m := newManager(t, spec)
 	cmd := start(t, m, forever()...)
 	err := error(nil)
-	if m.Joins() == JoinByAttach {
+	switch m.Joins() {
+	case JoinByAttach:
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 		err = m.Attach(cmd.Process.Pid)
-	} else {
+	case JoinBySelf:
+		err = m.Make()
+	default:
 		err = m.Limit()
 	}
 	if err == nil || !strings.Contains(err.Error(), "4095") || strings.Contains(err.Error(), "\n") {
@@ -862,7 +865,7 @@ func helpCreate() int {
 	}
 	cmd := exec.Command("sleep", "1000")
 	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	if dir, err := m.File(); err == nil {
+	if dir, err := m.File(); err == nil && dir != nil {
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
 		cmd.SysProcAttr.Pdeathsig = 0
 	}
@@ -870,7 +873,7 @@ func helpCreate() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if m.Joins() == JoinByAttach {
+	if m.Joins() != JoinByClone {
 		_ = m.Attach(cmd.Process.Pid)
 	}
 	_ = m.Limit()

@@ -121,7 +121,7 @@ func newBackend(s Saved, spec *specs.Spec, limits *cgroups.Resources) (backend, 
 	case s.Unified:
 		return newUnified(s, spec, limits), nil
 	}
-	return &legacy{saved: s, limits: limits}, nil
+	return newLegacy(s, limits), nil
 }
 
 // Warnings returns what the configuration asks for and this machine's cgroup
@@ -179,9 +179,28 @@ func (m *Manager) applied(err error) error {
 	return fmt.Errorf("unable to apply cgroup configuration: %w", err)
 }
 
+// Make makes the cgroup, with [JoinBySelf], and puts nobody into it. Elsewhere
+// Create or Attach does.
+func (m *Manager) Make() error {
+	l, ok := m.backend.(*legacy)
+	if !ok {
+		return nil
+	}
+	return m.applied(l.make())
+}
+
+// Entrances returns the files through which a process enters the cgroup by
+// itself, with [JoinBySelf].
+func (m *Manager) Entrances() []Entrance {
+	if m.Joins() != JoinBySelf {
+		return nil
+	}
+	return entrances(m.saved.Paths)
+}
+
 // File returns the cgroup's directory, opened with O_PATH, for
 // CLONE_INTO_CGROUP. It belongs to the Manager: the caller does not close it.
-// Only pure v2 with the cgroupfs driver has one.
+// With [JoinBySelf] it is nil where there is no v2 hierarchy.
 func (m *Manager) File() (*os.File, error) { return m.backend.directory() }
 
 // Limit writes the configuration's resources, devices included. The process

@@ -203,11 +203,14 @@ func start(t testing.TB, m *Manager, program ...string) *exec.Cmd {
 	cmd := exec.Command(program[0], program[1:]...)
 	cmd.Env = os.Environ()
 	cmd.Stderr = os.Stderr
-	if m.Joins() == JoinByClone {
-		dir, err := m.File()
-		if err != nil {
-			t.Fatal(err)
-		}
+	if m.Joins() == JoinByAttach {
+		return cmd
+	}
+	dir, err := m.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 	}
 	return cmd
@@ -216,9 +219,14 @@ func start(t testing.TB, m *Manager, program ...string) *exec.Cmd {
 // join finishes what start began, once cmd has been started.
 func join(t testing.TB, m *Manager, cmd *exec.Cmd) {
 	t.Helper()
+	entered := func() {}
+	if m.Joins() == JoinBySelf {
+		entered = enterBySelf(t, m, cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	entered()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -227,6 +235,36 @@ func join(t testing.TB, m *Manager, cmd *exec.Cmd) {
 		if err := m.Attach(cmd.Process.Pid); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// enterBySelf makes the cgroup and lets the program enter it before anything
+// else. It returns a function that waits until it has.
+func enterBySelf(t testing.TB, m *Manager, cmd *exec.Cmd) (entered func()) {
+	t.Helper()
+	if err := m.Make(); err != nil {
+		t.Fatal(err)
+	}
+	const script = `while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift; exec 3>&-; exec "$@"`
+	args := []string{"sh", "-c", script, "sh"}
+	for _, e := range m.Entrances() {
+		args = append(args, e.File)
+	}
+	program, err := filepath.EvalSymlinks(cmd.Path) // of /proc/self, while it is ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append(append(args, "--", program), cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.ExtraFiles = []*os.File{w}
+	return func() {
+		w.Close()
+		_, _ = r.Read(make([]byte, 1))
+		r.Close()
 	}
 }
 

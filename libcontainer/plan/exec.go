@@ -11,7 +11,7 @@ import (
 var execOrder = []section{
 	(*compiler).launchExec,
 	(*compiler).initialAffinity,
-	(*compiler).enterCgroup,
+	(*compiler).enterCgroupOnce,
 	(*compiler).finalAffinity,
 	(*compiler).earlyExec,
 	(*compiler).joinContainer,
@@ -83,6 +83,15 @@ func (c *compiler) initialAffinity() error {
 		return c.affinity("process.execCPUAffinity.initial", a.Initial)
 	}
 	return nil
+}
+
+// enterCgroupOnce enters a cgroup that exists.
+func (c *compiler) enterCgroupOnce() error {
+	if c.opts.Join == JoinSelf {
+		c.enterAll()
+		return nil
+	}
+	return c.enterCgroup()
 }
 
 // finalAffinity is set in the cgroup, whose cpuset bounds it. A process for

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -80,13 +81,40 @@ func nsFlag(t specs.LinuxNamespaceType) uint64 {
 	return 0
 }
 
-// enterCgroup stops the stage until its parent has moved it, which may take
-// as long as all that comes before.
+// enterCgroup comes late, because the parent takes as long as all that comes
+// before to make the cgroup, or to move the stage into it.
 func (c *compiler) enterCgroup() error {
-	if c.opts.Join == JoinAttach {
+	switch {
+	case c.opts.Join == JoinAttach:
 		c.do("entering the cgroup", OpSync, str(SyncCgroup))
+	case c.opts.Join == JoinSelf && !c.losesEntrances():
+		c.enterBySelf()
 	}
 	return nil
+}
+
+// enterCgroupFirst is for a stage that loses the right or the way to the
+// host's files.
+func (c *compiler) enterCgroupFirst() error {
+	if c.opts.Join == JoinSelf && c.losesEntrances() {
+		c.enterBySelf()
+	}
+	return nil
+}
+
+func (c *compiler) losesEntrances() bool {
+	return c.ns.has(unix.CLONE_NEWUSER) || c.ns.joined&unix.CLONE_NEWNS != 0
+}
+
+func (c *compiler) enterBySelf() {
+	c.do("entering the cgroup", OpSync, str(SyncCgroup))
+	c.enterAll()
+}
+
+func (c *compiler) enterAll() {
+	for _, e := range c.opts.Entrances {
+		c.do("entering the cgroup "+path.Dir(e.File), OpEnter, str(e.File), truth(e.Optional))
+	}
 }
 
 // early is what needs the rights and the files of the parent's namespaces.
@@ -157,12 +185,12 @@ func (c *compiler) becomeRoot() {
 }
 
 func (c *compiler) join(name specs.LinuxNamespaceType, flag uint64) bool {
-	path := c.ns.paths[flag]
-	if path == "" {
+	file := c.ns.paths[flag]
+	if file == "" {
 		return false
 	}
-	file := c.file(File{Kind: FileNamespace, Path: path})
-	c.do("joining the "+string(name)+" namespace "+path, OpSetns, file, num(flag))
+	fd := c.file(File{Kind: FileNamespace, Path: file})
+	c.do("joining the "+string(name)+" namespace "+file, OpSetns, fd, num(flag))
 	return true
 }
 
@@ -186,17 +214,22 @@ func (c *compiler) newUserNamespace() error {
 
 // newCgroupNamespace comes when the stage is in the cgroup that is to be its root.
 func (c *compiler) newCgroupNamespace() error {
-	if c.opts.Join == JoinAttach && c.ns.isNew(unix.CLONE_NEWCGROUP) {
+	if c.entersLate() && c.ns.isNew(unix.CLONE_NEWCGROUP) {
 		c.do("creating the cgroup namespace", OpUnshare, num(uint64(unix.CLONE_NEWCGROUP)))
 	}
 	return nil
+}
+
+// entersLate tells whether the stage is in its cgroup only after newNamespaces.
+func (c *compiler) entersLate() bool {
+	return c.opts.Join == JoinAttach || c.opts.Join == JoinSelf
 }
 
 // newNamespaces creates the rest at once, except a cgroup namespace where the
 // stage is not yet in its cgroup.
 func (c *compiler) newNamespaces() error {
 	flags := c.ns.fresh &^ (unix.CLONE_NEWUSER | unix.CLONE_NEWPID)
-	if c.opts.Join == JoinAttach {
+	if c.entersLate() {
 		flags &^= unix.CLONE_NEWCGROUP
 	}
 	if flags == 0 {

@@ -7,6 +7,7 @@ type Op uint16
 // The operations, in the order in which stage/ops.h has them.
 const (
 	OpSync Op = iota
+	OpEnter
 	OpDumpable
 	OpSetns
 	OpUnshare
@@ -99,6 +100,7 @@ type definition struct {
 // and the stage's header are made.
 var definitions = [opCount]definition{
 	OpSync:         {"sync", "s", [8]string{"name"}},
+	OpEnter:        {"enter-cgroup", "si", [8]string{"tasks", "optional"}},
 	OpDumpable:     {"dumpable", "i", [8]string{"value"}},
 	OpSetns:        {"setns", "fx", [8]string{"namespace", "type"}},
 	OpUnshare:      {"unshare", "x", [8]string{"flags"}},

@@ -40,11 +40,12 @@ const (
 	JoinNone   Join = iota // it stays where its parent is
 	JoinClone              // it is created there (CLONE_INTO_CGROUP)
 	JoinAttach             // the parent moves it at the sync "cgroup"
+	JoinSelf               // it moves itself into each v1 hierarchy's, which the parent has made at the sync "cgroup"
 )
 
 // String names the way.
 func (j Join) String() string {
-	return [...]string{"none", "clone", "attach"}[j]
+	return [...]string{"none", "clone", "attach", "self"}[j]
 }
 
 // File is a descriptor that the parent opens for the stage.
@@ -95,9 +96,16 @@ type Options struct {
 	WaitForStart bool // create: the stage waits on its start socket
 
 	Join        Join
+	Entrances   []Entrance        // with JoinSelf
 	CgroupPaths map[string]string // v1: controller to the directory of the container's cgroup on the host; v2: "" to it
 
 	Seccomp Filter
+}
+
+// Entrance is a file through which the stage moves itself into a cgroup.
+type Entrance struct {
+	File     string
+	Optional bool // it may not exist
 }
 
 // Filter is a compiled seccomp filter.
@@ -109,7 +117,7 @@ type Filter struct {
 
 // Names of the syncs: at each the stage stops until its parent answers.
 const (
-	SyncCgroup  = "cgroup"  // the parent moves the stage into its cgroup
+	SyncCgroup  = "cgroup"  // the parent makes the cgroup and moves the stage into it, unless the stage does
 	SyncIDMap   = "idmap"   // the parent writes uid_map, gid_map and setgroups
 	SyncNetwork = "network" // the parent moves network devices in
 	SyncHooks   = "hooks"   // the parent runs prestart and createRuntime hooks
@@ -133,6 +141,7 @@ type section func(*compiler) error
 var createOrder = []section{
 	(*compiler).launch,
 	(*compiler).early,
+	(*compiler).enterCgroupFirst,
 	(*compiler).joinNamespaces,
 	(*compiler).newUserNamespace,
 	(*compiler).newNamespaces,

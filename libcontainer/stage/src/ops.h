@@ -1,6 +1,7 @@
 /* Code generated from plan/op.go by go generate ./libcontainer/stage; DO NOT EDIT. */
 #define OPERATIONS(X) \
 	X(sync, "s") \
+	X(enter_cgroup, "si") \
 	X(dumpable, "i") \
 	X(setns, "fx") \
 	X(unshare, "x") \
