@@ -23,7 +23,7 @@ BENCH_FLAGS ?=
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
 
-.PHONY: help deps build test vm bench sweep demo install generate clean
+.PHONY: help deps build test security vm bench sweep demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -47,6 +47,9 @@ test: deps build ## check and test everything; as root also what needs root
 vm: deps ## make a guest with cgroup v2, systemd, AppArmor and CRIU: bin/davit-vm run CMD
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/davit-vm ./conformance/vm/davit-vm
 	bin/davit-vm image
+
+security: deps build ## attack davit with long races, as published vulnerabilities did
+	$(GO) test ./conformance/security -count=1 -timeout 2h -rounds 1000 -runtime $(CURDIR)/bin/davit
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,6 +144,7 @@ func (b *bundle) write() {
 type result struct {
 	out, err string
 	code     int
+	memory   int64 // the most that the call took, in KiB
 }
 
 func (r result) failed() bool { return r.code != 0 }
@@ -180,7 +182,8 @@ func (b *bundle) callWith(change func(*exec.Cmd), args ...string) result {
 	if cmd.ProcessState == nil {
 		b.Fatal(err)
 	}
-	return result{b.take(out), b.take(errs), cmd.ProcessState.ExitCode()}
+	memory := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	return result{b.take(out), b.take(errs), cmd.ProcessState.ExitCode(), memory}
 }
 
 // take reads what the runtime wrote, and removes it.

@@ -22,13 +22,14 @@ type canary struct {
 // disturbance is every event that is a change.
 const disturbance = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_MOVE | unix.IN_CLOSE_WRITE
 
-// canary makes one, which is looked at when the test ends.
-func (b *bundle) canary() *canary {
+// canary makes one, which is looked at when the test ends. It has more files
+// where they are named.
+func (b *bundle) canary(more ...string) *canary {
 	b.Helper()
 	c := &canary{bundle: b, dir: b.TempDir()}
 	b.must(os.Chmod(c.dir, 0o777))
-	b.must(os.Mkdir(filepath.Join(c.dir, "sub"), 0o777))
-	for _, name := range []string{"file", "ptmx", "console", "null", "sub/file"} {
+	for _, name := range append(more, "file", "ptmx", "console", "null", "sub/file") {
+		b.must(os.MkdirAll(filepath.Join(c.dir, filepath.Dir(name)), 0o777))
 		b.must(os.WriteFile(filepath.Join(c.dir, name), []byte("host's secret"), 0o666))
 	}
 	var err error

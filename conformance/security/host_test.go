@@ -23,7 +23,7 @@ type host struct {
 func (b *bundle) look() host {
 	b.Helper()
 	var h host
-	for _, m := range b.mountsOf("self") {
+	for _, m := range b.mountsOf("thread-self") {
 		h.mounts = append(h.mounts, fmt.Sprintf("%s %s %s on %s", m.fstype, m.source, m.root, m.point))
 	}
 	slices.Sort(h.mounts)

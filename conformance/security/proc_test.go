@@ -1,0 +1,257 @@
+package security
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Nothing of the configuration or the image is mounted over the container's
+// proc, nor within it but where lxcfs puts its files. CVE-2019-16884,
+// CVE-2019-19921, CVE-2025-31133; runc#4817 for /proc/net/dev.
+func TestMountOverProc(t *testing.T) {
+	for _, dest := range []string{
+		"/proc", "/proc/", "proc", "/proc/self", "/proc/self/attr", "/proc/self/attr/exec", "/proc/thread-self", "/proc/sys",
+		"/proc/sys/kernel", "/proc/sysrq-trigger", "/proc/net/dev", "/proc/net", "/proc/1", "/proc/self/fd", "/proc/self/uid_map",
+		"/etc/../proc/sys", "/./proc/self/../sys", "/link", "/link/self", "/link/sys", "/up/proc/sys", "/far/self",
+	} {
+		for _, kind := range []string{"tmpfs", "bind"} {
+			t.Run(kind+" at "+dest, func(t *testing.T) {
+				b := newBundle(t)
+				b.link("link", "/proc")
+				b.link("up", "..")
+				b.link("far", "link")
+				source := b.TempDir()
+				if strings.HasSuffix(dest, "exec") || strings.HasSuffix(dest, "trigger") || strings.HasSuffix(dest, "dev") || strings.HasSuffix(dest, "uid_map") {
+					source = filepath.Join(b.dir, "file")
+					b.must(os.WriteFile(source, nil, 0o666))
+				}
+				m := specs.Mount{Destination: dest, Type: kind, Source: source}
+				if kind == "bind" {
+					m.Options = []string{"rbind"}
+				}
+				b.config.Mounts = append(b.config.Mounts, m)
+				if r := b.run("sh", "-c", "grep /proc /proc/self/mountinfo"); !r.failed() {
+					t.Errorf("it was mounted:\n%s", r.out)
+				}
+			})
+		}
+	}
+}
+
+// lxcfs's files may lie over those of proc.
+func TestMountOverMeminfo(t *testing.T) {
+	b := newBundle(t)
+	source := filepath.Join(b.dir, "meminfo")
+	b.must(os.WriteFile(source, []byte("less\n"), 0o644))
+	b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/proc/meminfo", Type: "bind", Source: source, Options: []string{"bind", "ro"}})
+	if got := b.shell("cat /proc/meminfo"); got != "less" {
+		t.Errorf("/proc/meminfo holds %q", got)
+	}
+}
+
+// written asks for all that a runtime writes to files of proc.
+func (b *bundle) written() {
+	b.config.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shmmax": "4321"}
+	b.config.Process.OOMScoreAdj = new(987)
+	b.config.Process.User.AdditionalGids = []uint32{7}
+}
+
+// checkWritten has the container say what came of it.
+func (b *bundle) checkWritten(r result) {
+	b.Helper()
+	if want := "1\n4321\n987"; !r.failed() && r.out != want {
+		b.Errorf("the container has %q, want %q", r.out, want)
+	}
+}
+
+const readWritten = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax /proc/self/oom_score_adj"
+
+// What lies over the runtime's own proc takes none of its writes: the
+// container is refused or has what it was to have. CVE-2019-16884,
+// CVE-2025-52881 (GHSA-cgrx-mc8f-2prm), CVE-2025-62596.
+func TestFalseProc(t *testing.T) {
+	covers := []struct{ name, source, fstype, target string }{
+		{"a file over a sysctl", "FILE", "", "/proc/sys/net/ipv4/ip_forward"},
+		{"another file of proc over a sysctl", "/proc/sys/kernel/domainname", "", "/proc/sys/net/ipv4/ip_forward"},
+		{"another directory of proc over sysctls", "/proc/sys/kernel", "", "/proc/sys/net/ipv4"},
+		{"a file system over sysctls", "tmpfs", "tmpfs", "/proc/sys"},
+		{"a file system over proc", "tmpfs", "tmpfs", "/proc"},
+		{"a directory over proc", "DIR", "", "/proc"},
+		{"a directory of proc over proc", "/proc/1", "", "/proc"},
+		{"a link's target over proc", "/proc/sys", "", "/proc"},
+	}
+	eachKind(t, func(b *bundle) {
+		for _, cover := range covers {
+			b.Run(cover.name, func(t *testing.T) {
+				b := b.sibling(t)
+				b.written()
+				c := b.canary(procFiles...)
+				source := map[string]string{"FILE": filepath.Join(c.dir, "file"), "DIR": c.dir}[cover.source]
+				if source == "" {
+					source = cover.source
+				}
+				onOwnThread(func() {
+					b.ownNames()
+					flags := uintptr(unix.MS_BIND)
+					if cover.fstype != "" {
+						flags = 0
+					}
+					b.must(unix.Mount(source, cover.target, cover.fstype, flags, ""))
+					b.checkWritten(b.run("sh", "-c", readWritten))
+					b.checkNames()
+				})
+			})
+		}
+	})
+}
+
+// procFiles are what a runtime may look for in a proc.
+var procFiles = []string{"self/attr/exec", "self/uid_map", "self/gid_map", "self/setgroups", "self/oom_score_adj", "sys/net/ipv4/ip_forward", "sys/kernel/shmmax"}
+
+// ownNames gives this thread a mount namespace to spoil, and a host's name
+// that is its own.
+func (b *bundle) ownNames() {
+	b.Helper()
+	b.must(unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS))
+	b.must(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	b.must(unix.Setdomainname([]byte("untouched")))
+}
+
+// checkNames: a write to a sysctl did not go to another one.
+func (b *bundle) checkNames() {
+	b.Helper()
+	var u unix.Utsname
+	b.must(unix.Uname(&u))
+	if got := unix.ByteSliceToString(u.Domainname[:]); got != "untouched" {
+		b.Errorf("a write went to the host's domain name: %q", got)
+	}
+}
+
+// A file comes to lie over a sysctl and goes again, while containers are made.
+// CVE-2025-52881.
+func TestExchangedSysctl(t *testing.T) {
+	eachKind(t, func(b *bundle) {
+		b.written()
+		c := b.canary()
+		onOwnThread(func() {
+			b.ownNames()
+			for _, source := range []string{filepath.Join(c.dir, "file"), "/proc/sys/kernel/domainname"} {
+				a := b.attack("attack-mount", source, "/proc/sys/net/ipv4/ip_forward")
+				for range *rounds {
+					b.checkWritten(b.run("sh", "-c", readWritten))
+					b.remove()
+				}
+				a.stop()
+				b.checkNames()
+			}
+		})
+	})
+}
+
+// A container covers its own proc with files that look right, before another
+// process comes in: what is meant for the true ones goes there.
+// CVE-2019-16884, CVE-2025-52881.
+func TestContainersOwnProc(t *testing.T) {
+	for _, cover := range []string{"tmpfs", "files"} {
+		t.Run(cover, func(t *testing.T) {
+			eachKind(t, func(b *bundle) {
+				for _, set := range []*[]string{&b.config.Process.Capabilities.Bounding, &b.config.Process.Capabilities.Effective, &b.config.Process.Capabilities.Permitted} {
+					*set = append(*set, "CAP_SYS_ADMIN")
+				}
+				b.config.Process.OOMScoreAdj = new(100)
+				b.started("sh", "-c", map[string]string{
+					"tmpfs": "mount -t tmpfs fake /proc; mkdir -p /proc/self/attr /proc/thread-self/attr; for f in self/oom_score_adj thread-self/oom_score_adj self/attr/exec thread-self/attr/exec; do echo untouched > /proc/$f; done; touch /ready; sleep 1000",
+					"files": "echo untouched > /fake; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do mount -o bind /fake /proc/$i/oom_score_adj; done 2>/dev/null; touch /ready; sleep 1000",
+				}[cover])
+				b.ready()
+				b.execScored()
+			})
+		})
+	}
+}
+
+// ready waits for the file that the container's program makes.
+func (b *bundle) ready() {
+	b.Helper()
+	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	b.must(err)
+	defer unix.Close(watch)
+	_, err = unix.InotifyAddWatch(watch, b.root(""), unix.IN_CREATE)
+	b.must(err)
+	for {
+		if _, err := os.Stat(b.root("ready")); err == nil {
+			return
+		}
+		fds := []unix.PollFd{{Fd: int32(watch), Events: unix.POLLIN}}
+		if n, _ := unix.Poll(fds, int(patience.Milliseconds())); n == 0 {
+			b.Fatal("the container is never ready")
+		}
+		unix.Read(watch, make([]byte, 4096))
+	}
+}
+
+// execScored executes a process with an OOM score of its own, and looks from
+// the host where that went.
+func (b *bundle) execScored() {
+	b.Helper()
+	process := filepath.Join(b.dir, "process.json")
+	b.must(os.WriteFile(process, []byte(`{"cwd":"/","args":["/bin/sleep","1000"],"env":["PATH=/bin"],"oomScoreAdj":555,"user":{"uid":0,"gid":0}}`), 0o644))
+	pidFile := filepath.Join(b.dir, "exec-pid")
+	r := b.call("exec", "--detach", "--pid-file", pidFile, "--process", process, b.id)
+	if r.failed() {
+		b.Logf("exec is refused: %v", r)
+		return
+	}
+	pid, err := os.ReadFile(pidFile)
+	b.must(err)
+	score, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/oom_score_adj")
+	b.must(err)
+	if strings.TrimSpace(string(score)) != "555" {
+		b.Errorf("the process's OOM score is %s, want 555: it went to a false file", score)
+	}
+	if data, err := os.ReadFile(b.root("fake")); err == nil && string(data) != "untouched\n" {
+		b.Errorf("the false file holds %q", data)
+	}
+}
+
+// A label is set or the container is refused: it never runs less confined.
+// CVE-2019-16884.
+func TestLabel(t *testing.T) {
+	enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	b := newBundle(t)
+	b.config.Process.ApparmorProfile = "a-profile-that-is-not-loaded"
+	if r := b.run("true"); !r.failed() {
+		t.Errorf("it runs without its profile (AppArmor enabled: %q)", enabled)
+	}
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err != nil {
+		b.config.Process.ApparmorProfile = ""
+		b.config.Process.SelinuxLabel = "system_u:system_r:container_t:s0"
+		if r := b.run("true"); !r.failed() {
+			t.Error("it runs without its SELinux label")
+		}
+	}
+}
+
+// Where there is AppArmor, a process that runs has the label that was asked
+// for, whatever the image has done to its proc.
+func TestLabelIsSet(t *testing.T) {
+	enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	if strings.TrimSpace(string(enabled)) != "Y" {
+		t.Skip("needs AppArmor, which is not enabled on this kernel (boot with apparmor=1 security=apparmor)")
+	}
+	b := newBundle(t)
+	b.config.Process.ApparmorProfile = "unconfined"
+	b.config.Process.Args = []string{"sleep", "1000"}
+	b.atExec(func(pid int) {
+		label, err := os.ReadFile(fmt.Sprintf("/proc/%d/attr/current", pid))
+		if err != nil || strings.TrimSpace(string(label)) != "unconfined" {
+			t.Errorf("the label is %q, %v", label, err)
+		}
+	})
+}
