@@ -76,6 +76,11 @@ func (c *Container) ID() string { return c.state.ID }
 // Pid is the container's process on the host; 0 before there is one.
 func (c *Container) Pid() int { return c.state.Pid }
 
+// Pidfd is a pidfd of the container's process, which is ready to be read when
+// that has ended; nil unless this process created the container. It belongs to
+// the Container: the caller does not close it.
+func (c *Container) Pidfd() *os.File { return c.pidfd }
+
 // Status asks the kernel what the container's process does; the state file
 // only says which process that is.
 func (c *Container) Status() (Status, error) {

@@ -40,6 +40,10 @@ type Process struct {
 // Pid is the process's number on the host.
 func (p *Process) Pid() int { return p.pid }
 
+// Pidfd is its pidfd, which is ready to be read when it has ended. It belongs
+// to the Process: the caller does not close it.
+func (p *Process) Pidfd() *os.File { return p.pidfd }
+
 // Wait waits for its end. Only the process that executed it can.
 func (p *Process) Wait() (ExitStatus, error) {
 	exit, err := sys.PidfdWait(p.pidfd)

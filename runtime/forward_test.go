@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os/exec"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,22 +39,5 @@ func awaitZombie(t *testing.T, pid int) {
 	t.Helper()
 	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestSignalRelayStops wants a relay that never got anything to pass on to
-// end at once.
-func TestSignalRelayStops(t *testing.T) {
-	r := catchSignals()
-	stopped := make(chan struct{})
-	go func() {
-		r.stop()
-		r.stop()
-		close(stopped)
-	}()
-	select {
-	case <-stopped:
-	case <-time.After(10 * time.Second):
-		t.Fatal("did not stop")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer"
+	"github.com/davit-containers/davit/runtime/internal/sigpipe"
 )
 
 // running has the flags of davit run.
@@ -94,8 +95,10 @@ func (l *launch) foreground() error {
 			l.log.warn(fmt.Sprintf("becoming a subreaper: %v", err))
 		}
 	}
-	signals := catchSignals()
-	defer signals.stop()
+	signals, err := sigpipe.Catch()
+	if err != nil {
+		return err
+	}
 	status, err := l.attended(signals)
 	if err != nil {
 		return err
@@ -105,7 +108,7 @@ func (l *launch) foreground() error {
 
 // attended runs the container on the caller's terminal, if it wants one, and
 // gives its status once its output is written and it is deleted.
-func (l *launch) attended(signals *signalRelay) (int, error) {
+func (l *launch) attended(signals *sigpipe.Pipe) (int, error) {
 	terminal := l.terminal()
 	defer terminal.close()
 	container, err := l.start()
@@ -114,9 +117,11 @@ func (l *launch) attended(signals *signalRelay) (int, error) {
 	}
 	defer l.proxy.close()
 	l.announce()
-	signals.relayTo(container, terminal, l.log)
+	err = relay(signals, container, terminal, l.log)
+	if err != nil {
+		return 0, err
+	}
 	exit, err := container.Wait()
-	signals.stop()
 	if err != nil {
 		return 0, fmt.Errorf("waiting for container %s: %w", l.id, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ func (t *terminal) attach(master *os.File) error {
 	if err != nil {
 		return err
 	}
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // the output's reader may go: Go would end davit
 	t.master = pollable
 	t.copied = make(chan struct{})
 	go t.copyOutput()

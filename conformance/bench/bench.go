@@ -22,6 +22,9 @@ func newBench(dir string, v view.View) (*bench, error) {
 	sources := filepath.Join(dir, "sources")
 	err := bundle.Write(b.bundle("default"), bundle.Default())
 	if err == nil {
+		err = bundle.Write(b.bundle("lasting"), bundle.Lasting())
+	}
+	if err == nil {
 		err = bundle.Write(b.bundle("full"), bundle.Engine(sources))
 	}
 	if err == nil {

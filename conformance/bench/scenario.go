@@ -62,6 +62,14 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "exec", about: "exec of /bin/true in a container that runs",
+		measure: measureRounds,
+		before:  runLasting,
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "exec", id, "/bin/true")}
+		},
+	},
+	{
 		name: "version", about: "--version",
 		measure: measureRounds,
 		steps:   func(_ *bench, p peer, _ string) commands { return commands{{p.path, "--version"}} },
@@ -70,6 +78,14 @@ var scenarios = []scenario{
 		name: "memory-floor", about: "the least memory limit under which /bin/true starts and exits with 0",
 		needs: "memory", measure: measureFloors,
 	},
+}
+
+// runLasting brings a container there whose program stays.
+func runLasting(b *bench, p peer, id string) commands {
+	return commands{
+		b.command(p, "create", "--bundle", b.bundle("lasting"), id),
+		b.command(p, "start", id),
+	}
 }
 
 // scenarioNames are the names that -only takes.

@@ -29,6 +29,13 @@ func Default() *specs.Spec {
 	}
 }
 
+// Lasting is Default with a program that stays until it is killed.
+func Lasting() *specs.Spec {
+	s := Default()
+	s.Process.Args = []string{"/bin/sleep", "1000000"}
+	return s
+}
+
 // defaultProcess is /bin/true as root with three capabilities.
 func defaultProcess() *specs.Process {
 	caps := []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
