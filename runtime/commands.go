@@ -16,6 +16,7 @@ func commands() []entry {
 	return []entry{
 		{"create", (*program).createCommand},
 		{"delete", (*program).deleteCommand},
+		{"events", (*program).eventsCommand},
 		{"exec", (*program).execCommand},
 		{"features", (*program).featuresCommand},
 		{"gc", (*program).gcCommand},

@@ -17,8 +17,9 @@
 // A [Manager] is made by [New] for a new container, or by [Open] from the
 // [Saved] value of a state file. Saved is complete before anything exists, so
 // that a later process can remove whatever a killed one has begun.
-// [Manager.PrepareUpdate] changes the limits of a cgroup in use.
+// [Manager.PrepareUpdate] changes the limits of a cgroup in use,
+// [Manager.Stats] reads what it has used.
 //
 // This package is not for mounting cgroup filesystems into a container (that
-// is the plan's), for statistics, or for namespaces.
+// is the plan's) or for namespaces.
 package cgroup
