@@ -160,7 +160,7 @@ func (c *creation) runtimeHooks() error {
 	if err != nil {
 		return err
 	}
-	opts := hook.Options{Dir: c.bundle.Path}
+	opts := hook.Options{Dir: c.bundle.Path, Env: c.runtime.HookEnv}
 	//lint:ignore SA1019 prestart is deprecated and still used by everyone
 	if err := hook.Run(context.Background(), "prestart", h.Prestart, state, opts); err != nil {
 		return err

@@ -27,6 +27,7 @@ type Container struct {
 	cgroup  *cgroup.Manager // nil until it is needed
 	pidfd   *os.File        // of the container's process where this process created it
 	starter *conversation   // with a stage that this process created and is to start
+	clock   *stepClock      // of that stage, where the creation is traced
 }
 
 // Status is a container's, as the specification names it; paused comes from
@@ -49,7 +50,9 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	if err := state.CheckID(id); err != nil {
 		return nil, err
 	}
+	span := r.Trace.Start("reading the state")
 	dir, s, err := state.Open(r.Root, id)
+	span.End(err)
 	if err != nil {
 		if dir != nil {
 			dir.Close()
@@ -67,6 +70,7 @@ func (c *Container) Close() error {
 	if c.starter != nil {
 		c.starter.control.Close()
 	}
+	c.clock.close()
 	return c.dir.Close()
 }
 

@@ -44,6 +44,7 @@ func (r *Runtime) Create(id string, b *Bundle, o CreateOptions) (*Container, err
 		r.warn(w)
 	}
 	container, err := c.run()
+	c.clock.report(r.Trace)
 	if err != nil {
 		c.undo()
 	}
@@ -54,21 +55,20 @@ func (r *Runtime) Create(id string, b *Bundle, o CreateOptions) (*Container, err
 // run is the order of events. State comes before what it describes, so that
 // an end at any moment leaves what delete can find.
 func (c *creation) run() (*Container, error) {
-	for _, event := range []func(*creation) error{
-		(*creation).claim,
-		(*creation).makeNotifyDir,
-		(*creation).makeCgroup,
-		(*creation).openFiles,
-		(*creation).startStage,
-		(*creation).enterCgroup,
-		(*creation).converse,
-		(*creation).applyRdt,
-		(*creation).sendPidfd,
-		(*creation).saveCreated,
-	} {
-		if err := event(c); err != nil {
-			return nil, err
-		}
+	err := inOrder(c.runtime.Trace, c, []phase[*creation]{
+		{"claiming the id", (*creation).claim},
+		{"making the notify socket's directory", (*creation).makeNotifyDir},
+		{"making the cgroup", (*creation).makeCgroup},
+		{"opening files for the stage", (*creation).openFiles},
+		{"starting the stage", (*creation).startStage},
+		{"entering the cgroup", (*creation).enterCgroup},
+		{"answering the stage", (*creation).converse},
+		{"entering the resctrl group", (*creation).applyRdt},
+		{"sending the pidfd", (*creation).sendPidfd},
+		{"saving the state", (*creation).saveCreated},
+	})
+	if err != nil {
+		return nil, err
 	}
 	return c.hand()
 }
@@ -100,6 +100,9 @@ func (c *creation) claim() error {
 		}
 	}
 	c.dir, err = state.Create(c.runtime.Root, c.id, c.state)
+	if err == nil && c.options.StartLater {
+		c.clockDir = c.dir.File()
+	}
 	return err
 }
 
@@ -164,6 +167,7 @@ func (c *creation) hand() (*Container, error) {
 	container := &Container{runtime: c.runtime, dir: c.dir, state: c.state, spec: c.bundle.Spec, cgroup: c.cgroup, pidfd: c.stage.Pidfd}
 	if !c.options.StartLater {
 		container.starter = &conversation{control: c.stage.Control, describe: describeIn(c.plan), warn: c.runtime.warn}
+		container.clock = c.keepClock()
 		return container, c.dir.Unlock()
 	}
 	defer c.stage.Control.Close()

@@ -54,27 +54,18 @@ func (c *Container) lockForce() error {
 // remove ends every process, then removes what they used, the state last:
 // whatever interrupts it, the state still says what there is to remove.
 func (c *Container) remove() error {
-	m, err := c.manager()
-	if err != nil {
+	if _, err := c.manager(); err != nil {
 		return err
 	}
-	if err := c.endInit(); err != nil {
-		return err
-	}
-	if err := m.KillAll(); err != nil {
-		return err
-	}
-	if err := m.Delete(); err != nil {
-		return err
-	}
-	if err := unmountRoot(c.state); err != nil {
-		return err
-	}
-	if err := c.removeRdt(); err != nil {
-		return err
-	}
-	c.poststop()
-	return c.dir.Remove()
+	return inOrder(c.runtime.Trace, c, []phase[*Container]{
+		{"killing the container's process", (*Container).endInit},
+		{"killing what is in the cgroup", func(c *Container) error { return c.cgroup.KillAll() }},
+		{"removing the cgroup", func(c *Container) error { return c.cgroup.Delete() }},
+		{"unmounting the root file system", func(c *Container) error { return unmountRoot(c.state) }},
+		{"removing the resctrl group", (*Container).removeRdt},
+		{"running poststop hooks", func(c *Container) error { c.poststop(); return nil }},
+		{"removing the state", func(c *Container) error { return c.dir.Remove() }},
+	})
 }
 
 // endInit kills the container's process and waits until it is gone.
@@ -126,7 +117,7 @@ func (c *Container) poststop() {
 		c.runtime.warn(err.Error())
 		return
 	}
-	for _, err := range hook.RunAll(context.Background(), "poststop", hooks(s).Poststop, state, hook.Options{Dir: c.state.Bundle}) {
+	for _, err := range hook.RunAll(context.Background(), "poststop", hooks(s).Poststop, state, hook.Options{Dir: c.state.Bundle, Env: c.runtime.HookEnv}) {
 		c.runtime.warn(err.Error())
 	}
 }

@@ -89,7 +89,9 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	for _, w := range e.plan.Warnings {
 		c.runtime.warn(w)
 	}
-	if err := e.run(); err != nil {
+	err = e.run()
+	e.clock.report(c.runtime.Trace)
+	if err != nil {
 		e.undo()
 		return nil, err
 	}
@@ -109,13 +111,15 @@ func (c *Container) prepareExec(o ExecOptions) (*execution, error) {
 		outlets: outlets{o.Stdio, o.PreserveFDs, o.ConsoleSocket, o.Console, o.PidfdSocket},
 	}}
 	e.maker = e
-	for _, decide := range []func(*execution) error{
-		(*execution).configure, (*execution).openInit, (*execution).chooseCgroup, (*execution).compilePlan,
-	} {
-		if err := decide(e); err != nil {
-			e.close()
-			return nil, err
-		}
+	err := inOrder(c.runtime.Trace, e, []phase[*execution]{
+		{"reading the configuration", (*execution).configure},
+		{"opening the container's process", (*execution).openInit},
+		{"choosing the cgroup", (*execution).chooseCgroup},
+		{"compiling the plan", (*execution).compilePlan},
+	})
+	if err != nil {
+		e.close()
+		return nil, err
 	}
 	return e, nil
 }
@@ -139,20 +143,15 @@ func (c *Container) checkExec(ignorePaused bool) error {
 
 // run is the order of events.
 func (e *execution) run() error {
-	for _, event := range []func(*execution) error{
-		(*execution).openFiles,
-		(*execution).start,
-		(*execution).converse,
-		(*execution).joinRdt,
-		(*execution).sendPidfd,
-		(*execution).writePidFile,
-		(*execution).finish,
-	} {
-		if err := event(e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inOrder(e.runtime.Trace, e, []phase[*execution]{
+		{"opening files for the stage", (*execution).openFiles},
+		{"starting the stage", (*execution).start},
+		{"answering the stage", (*execution).converse},
+		{"entering the resctrl group", (*execution).joinRdt},
+		{"sending the pidfd", (*execution).sendPidfd},
+		{"writing the pid file", (*execution).writePidFile},
+		{"awaiting the program's execution", (*execution).finish},
+	})
 }
 
 func (e *execution) configure() (err error) {
@@ -226,7 +225,7 @@ func (e *execution) compilePlan() (err error) {
 	e.plan, err = plan.CompileExec(e.options.Process, e.config, facts, plan.Options{
 		ID: e.container.ID(), Bundle: e.container.state.Bundle, Rootfs: e.container.state.Rootfs,
 		NoNewKeyring: e.container.state.NoNewKeyring, PreserveFDs: e.outlets.preserve,
-		Join: e.join, Entrances: planEntrances(e.entry.Entrances()), Seccomp: planFilter(e.filter),
+		Join: e.join, Entrances: planEntrances(e.entry.Entrances()), Seccomp: planFilter(e.filter), Clock: e.runtime.Trace != nil,
 	})
 	return err
 }

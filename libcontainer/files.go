@@ -52,6 +52,9 @@ func (m *making) openFile(f *plan.File) (file *os.File, owned bool, err error) {
 	case plan.FileProc:
 		file, err = host.Proc()
 		return file, false, err
+	case plan.FileClock:
+		file, err = m.newClock()
+		return file, true, err
 	case plan.FileUserNS:
 		file, err = m.mapped.UserNS(idmap.Maps{UIDs: f.UIDMap, GIDs: f.GIDMap})
 		return file, false, err

@@ -34,6 +34,9 @@ type making struct {
 	limited bool
 
 	attached bool // the stage, or what it attaches itself to is there
+
+	clock    *stepClock // where the making is traced
+	clockDir *os.File   // the directory for its file; nil for memory
 }
 
 // maker is what creation and execution do each in its own way.

@@ -55,7 +55,7 @@ func (c *Container) changeMounts(mounts []specs.Mount, compile compileMount) err
 	facts.SharesUserNS = hasUserNS(s.Linux) && sameUserNS(c.state.Pid)
 	plans := make([]*plan.Plan, len(mounts))
 	for i := range mounts {
-		plans[i], err = compile(&mounts[i], s, facts, plan.Options{ID: c.ID(), Bundle: c.state.Bundle, Rootfs: c.state.Rootfs})
+		plans[i], err = compile(&mounts[i], s, facts, plan.Options{ID: c.ID(), Bundle: c.state.Bundle, Rootfs: c.state.Rootfs, Clock: c.runtime.Trace != nil})
 		if err != nil {
 			return err
 		}
@@ -112,14 +112,15 @@ func (c *Container) execute(p *plan.Plan) error {
 	}
 	defer m.init.Close()
 	defer m.release()
-	err := m.openFiles()
-	if err == nil {
-		err = m.startStage()
-	}
+	err := inOrder(c.runtime.Trace, m, []phase[*mounting]{
+		{"opening files for the stage", func(m *mounting) error { return m.openFiles() }},
+		{"starting the stage", func(m *mounting) error { return m.startStage() }},
+	})
 	if err != nil {
 		return err
 	}
-	err = m.talk()
+	err = c.runtime.Trace.Do("answering the stage", m.talk)
+	m.clock.report(c.runtime.Trace)
 	m.stage.Control.Close()
 	if _, waitErr := sys.PidfdWait(m.stage.Pidfd); waitErr != nil && err == nil {
 		err = fmt.Errorf("waiting for the stage: %w", waitErr)

@@ -12,6 +12,7 @@ import (
 	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/spec"
 	"github.com/davit-containers/davit/libcontainer/state"
+	"github.com/davit-containers/davit/libcontainer/trace"
 )
 
 // CgroupDriver says who manages the containers' cgroups.
@@ -41,6 +42,8 @@ type Runtime struct {
 	Rootless Rootless         //
 	Warn     func(msg string) // is told, in one line, what goes on although it is not as asked; may be nil
 	Debug    func(msg string) // is told what may help to understand what happens; may be nil
+	Trace    *trace.Recorder  // records how long everything takes; may be nil
+	HookEnv  []string         // variables that hooks get besides their own, unless these have them
 }
 
 // CreateOptions are what a caller says beyond the bundle. Paths are the host's.
@@ -109,13 +112,16 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 		return nil, ErrExist
 	}
 	c := newCreation(r, id, b, o)
-	for _, decide := range []func(*creation) error{
-		(*creation).findRootfs, (*creation).addNotifySocket, (*creation).addListenFDs,
-		(*creation).chooseCgroup, (*creation).chooseFilter, (*creation).compilePlan,
-	} {
-		if err := decide(c); err != nil {
-			return nil, err
-		}
+	err := inOrder(r.Trace, c, []phase[*creation]{
+		{"finding the root file system", (*creation).findRootfs},
+		{"adding the notify socket", (*creation).addNotifySocket},
+		{"adding systemd's sockets", (*creation).addListenFDs},
+		{"choosing the cgroup", (*creation).chooseCgroup},
+		{"compiling the seccomp filter", (*creation).chooseFilter},
+		{"compiling the plan", (*creation).compilePlan},
+	})
+	if err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -160,6 +166,7 @@ func (c *creation) compilePlan() error {
 		PreserveFDs: c.outlets.preserve, WaitForStart: c.options.StartLater,
 		Join: c.join, Entrances: planEntrances(c.cgroup.Entrances()),
 		CgroupPaths: c.cgroup.Places(), Seccomp: planFilter(c.filter),
+		HookEnv: c.runtime.HookEnv, Clock: c.runtime.Trace != nil,
 	})
 	return err
 }

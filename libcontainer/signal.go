@@ -15,6 +15,10 @@ import (
 // own, whose end its first process would be. ErrNotRunning: there is none.
 // Spec: runtime.md#kill
 func (c *Container) Signal(sig unix.Signal) error {
+	return c.runtime.Trace.Do("sending the signal", func() error { return c.signal(sig) })
+}
+
+func (c *Container) signal(sig unix.Signal) error {
 	if sig == unix.SIGKILL && !c.ownPidNamespace() {
 		return c.killAll()
 	}

@@ -20,15 +20,32 @@ import (
 // When it returns without an error the program has been executed.
 // Spec: runtime.md#start
 func (c *Container) Start() error {
-	talk, err := c.beginStart()
+	var talk *conversation
+	t := c.runtime.Trace
+	err := t.Do("talking to the stage", func() (err error) {
+		talk, err = c.beginStart()
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer talk.control.Close()
-	if err := talk.awaitExec(); err != nil {
+	err = t.Do("awaiting the program's execution", talk.awaitExec)
+	c.reportStart()
+	if err != nil {
 		return err
 	}
-	return c.poststart()
+	return t.Do("running poststart hooks", c.poststart)
+}
+
+// reportStart adds the stage's last steps to the trace.
+func (c *Container) reportStart() {
+	clock := c.clock
+	if clock == nil {
+		clock = c.openClock()
+		defer clock.close()
+	}
+	clock.report(c.runtime.Trace)
 }
 
 // beginStart tells the stage to go on: by the word for which a stage of this
@@ -144,7 +161,7 @@ func (c *Container) poststart() error {
 	}
 	state, err := hookState(c.state, specs.StateRunning, c.state.Pid)
 	if err == nil {
-		err = hook.Run(context.Background(), "poststart", list, state, hook.Options{Dir: c.state.Bundle})
+		err = hook.Run(context.Background(), "poststart", list, state, hook.Options{Dir: c.state.Bundle, Env: c.runtime.HookEnv})
 	}
 	if err != nil {
 		c.Signal(unix.SIGKILL)

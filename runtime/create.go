@@ -54,7 +54,9 @@ func (p *program) prepare(id string, c *creation) (*libcontainer.Runtime, *libco
 	if err != nil {
 		return nil, nil, none, err
 	}
+	span := rt.Trace.Start("reading the bundle")
 	bundle, err := c.load()
+	span.End(err)
 	if err != nil {
 		return nil, nil, none, err
 	}

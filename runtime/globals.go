@@ -27,6 +27,7 @@ type globals struct {
 	systemdCgroup bool
 	cgroupManager string
 	rootless      string
+	trace         string
 	help, version bool
 }
 
@@ -45,6 +46,7 @@ func (g *globals) flags(name string) *pflag.FlagSet {
 	fs.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, `let systemd make the cgroups; cgroupsPath is then "slice:prefix:name"`)
 	fs.StringVar(&g.cgroupManager, "cgroup-manager", "", "the `DRIVER` that makes the cgroups: cgroupfs, systemd or disabled")
 	fs.StringVar(&g.rootless, "rootless", "auto", "whether cgroups may be out of reach, `WHEN` is true, false or auto")
+	fs.StringVar(&g.trace, "trace", "", "write how long each phase and step took to `FILE`, as JSON; in a directory, to a new file")
 	fs.BoolVarP(&g.help, "help", "h", false, "show help")
 	fs.BoolVarP(&g.version, "version", "v", false, "print the version")
 	return fs
@@ -169,6 +171,8 @@ func (p *program) runtime() (*libcontainer.Runtime, error) {
 		Rootless: mode,
 		Warn:     p.log.warn,
 		Debug:    func(msg string) { p.log.debugf("%s", msg) },
+		Trace:    p.tracing.recorder,
+		HookEnv:  p.tracing.hookEnv,
 	}, nil
 }
 

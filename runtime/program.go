@@ -18,6 +18,7 @@ type program struct {
 	out, err io.Writer
 	globals  globals
 	log      *journal
+	tracing  tracing
 }
 
 // newProgram is the program as it was called, before it has read its flags.
@@ -44,6 +45,7 @@ func (s exitStatus) Error() string {
 // container's program.
 func (p *program) run(args []string) int {
 	err := p.execute(args)
+	p.writeTrace(err)
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -70,6 +72,7 @@ func (p *program) execute(args []string) error {
 		return err
 	}
 	rest := flags.Args()
+	p.startTrace(rest)
 	switch {
 	case p.globals.version:
 		return p.printVersion()

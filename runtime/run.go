@@ -117,7 +117,9 @@ func (l *launch) attended(signals *sigpipe.Pipe) (int, error) {
 	}
 	defer l.proxy.close()
 	l.announce()
+	span := l.rt.Trace.Start("waiting for the program's end")
 	err = relay(signals, container, terminal, l.log)
+	span.End(err)
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,8 @@ import (
 type Options struct {
 	// Dir is the working directory, the bundle's absolute path.
 	Dir string
+	// Env are variables that a hook gets besides its own, unless these have them.
+	Env []string
 }
 
 // Run runs the hooks of one kind ("createRuntime") one after the other, each
@@ -20,8 +22,8 @@ type Options struct {
 // ends. Its error names the kind, the number and the path, and holds what the
 // hook printed.
 //
-// A hook has exactly the environment that it names. One that names none has
-// this process's, as in runc: never the container's.
+// A hook has the environment that it names, and Options.Env. One that names none
+// has this process's besides, as in runc: never the container's.
 //
 // Spec: config.md#posix-platform-hooks
 func Run(ctx context.Context, kind string, hooks []specs.Hook, state []byte, o Options) error {
@@ -61,7 +63,7 @@ func runOne(ctx context.Context, h *specs.Hook, state []byte, o Options) error {
 			fmt.Errorf("hook ran past specified timeout of %.1fs", limit.Seconds()))
 		defer cancel()
 	}
-	p, err := start(h, o.Dir)
+	p, err := start(h, o)
 	if err != nil {
 		return err
 	}

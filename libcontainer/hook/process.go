@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -22,7 +24,7 @@ type process struct {
 }
 
 // start starts the hook with pipes for its input and output.
-func start(h *specs.Hook, dir string) (*process, error) {
+func start(h *specs.Hook, o Options) (*process, error) {
 	pidfd := -1
 	if err := keepDescriptors(); err != nil {
 		return nil, err
@@ -32,8 +34,8 @@ func start(h *specs.Hook, dir string) (*process, error) {
 		return nil, err
 	}
 	proc, err := os.StartProcess(h.Path, argv(h), &os.ProcAttr{
-		Dir:   dir,
-		Env:   h.Env,
+		Dir:   o.Dir,
+		Env:   environment(h, o.Env),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
 	})
@@ -57,6 +59,29 @@ func start(h *specs.Hook, dir string) (*process, error) {
 // CVE-2024-21626: an engine's descriptors reach where they do not belong.
 func keepDescriptors() error {
 	return os.NewSyscallError("close_range", unix.CloseRange(3, 1<<32-1, unix.CLOSE_RANGE_CLOEXEC))
+}
+
+// environment is nil where it is this process's.
+func environment(h *specs.Hook, more []string) []string {
+	if len(more) == 0 {
+		return h.Env
+	}
+	env := slices.Clone(h.Env)
+	if h.Env == nil {
+		env = slices.DeleteFunc(os.Environ(), func(e string) bool { return has(more, e) })
+	}
+	for _, e := range more {
+		if !has(env, e) {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// has tells whether a variable of env has the same name.
+func has(env []string, variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
 }
 
 func argv(h *specs.Hook) []string {

@@ -73,6 +73,7 @@ func or[T comparable](v, other T) T {
 func (c *compiler) launchExec() error {
 	c.sortNamespaces()
 	c.file(File{Kind: FileProc})
+	c.clock()
 	return nil
 }
 

@@ -48,9 +48,20 @@ func (c *compiler) hooks(kind string, hooks []specs.Hook, status specs.Container
 			timeout = *h.Timeout
 		}
 		doing := fmt.Sprintf("running %s hook #%d", kind, i)
-		c.do(doing, OpHook, str(h.Path), list(args), list(hookEnv), str(head), str(tail), num(timeout))
+		c.do(doing, OpHook, str(h.Path), list(args), list(addEnv(hookEnv, c.opts.HookEnv)), str(head), str(tail), num(timeout))
 	}
 	return nil
+}
+
+// addEnv adds the variables that are not there.
+func addEnv(env, more []string) []string {
+	for _, e := range more {
+		name, _, _ := strings.Cut(e, "=")
+		if !hasKey(env, name) {
+			env = append(env[:len(env):len(env)], e)
+		}
+	}
+	return env
 }
 
 // hookState is the state as JSON, cut where the pid stands: only the stage

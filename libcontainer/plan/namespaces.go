@@ -54,6 +54,7 @@ func (c *compiler) launch() error {
 		c.plan.Clone = unix.CLONE_NEWPID
 	}
 	c.file(File{Kind: FileProc})
+	c.clock()
 	return nil
 }
 

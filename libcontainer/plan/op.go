@@ -8,6 +8,7 @@ type Op uint16
 const (
 	OpSync Op = iota
 	OpEnter
+	OpClock
 	OpDumpable
 	OpSetns
 	OpUnshare
@@ -101,6 +102,7 @@ type definition struct {
 var definitions = [opCount]definition{
 	OpSync:         {"sync", "s", [8]string{"name"}},
 	OpEnter:        {"enter-cgroup", "si", [8]string{"tasks", "optional"}},
+	OpClock:        {"clock", "f", [8]string{"file"}},
 	OpDumpable:     {"dumpable", "i", [8]string{"value"}},
 	OpSetns:        {"setns", "fx", [8]string{"namespace", "type"}},
 	OpUnshare:      {"unshare", "x", [8]string{"flags"}},

@@ -65,11 +65,12 @@ const (
 	FileStartSocket                     // the socket on which the stage waits for start
 	FilePidfd                           // a pidfd of the container's first process, whose namespaces are joined
 	FileContainerUserNS                 // the user namespace of that process
+	FileClock                           // 8 bytes for each step, where the stage writes when it ended, in nanoseconds since 1970
 )
 
 // String names the kind.
 func (k FileKind) String() string {
-	return [...]string{"proc", "namespace", "user-namespace", "start-socket", "pidfd", "container-user-namespace"}[k]
+	return [...]string{"proc", "namespace", "user-namespace", "start-socket", "pidfd", "container-user-namespace", "clock"}[k]
 }
 
 // Tree is a mount tree that only the parent can open: the stage, in a user
@@ -100,6 +101,9 @@ type Options struct {
 	CgroupPaths map[string]string // v1: controller to the directory of the container's cgroup on the host; v2: "" to it
 
 	Seccomp Filter
+
+	HookEnv []string // variables that hooks get besides their own, unless these have them
+	Clock   bool     // the stage records when each step ends
 }
 
 // Entrance is a file through which the stage moves itself into a cgroup.
@@ -185,6 +189,13 @@ func compile(s *specs.Spec, facts Facts, opts Options, order []section) (*Plan, 
 		}
 	}
 	return c.plan, nil
+}
+
+// clock has the stage record the time from here on.
+func (c *compiler) clock() {
+	if c.opts.Clock {
+		c.do("recording the time of each step", OpClock, c.file(File{Kind: FileClock}))
+	}
 }
 
 // do appends a step.

@@ -31,6 +31,9 @@ func SealedProgram(name string, data []byte) (*os.File, error) {
 	return f, err
 }
 
+// Memfd returns a file in memory that is empty, and not to be executed.
+func Memfd(name string) (*os.File, error) { return memfd(name, unix.MFD_NOEXEC_SEAL) }
+
 // Sealed tells whether f is a memfd whose content is final.
 func Sealed(f *os.File) bool {
 	seals, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0)

@@ -2,6 +2,7 @@
 #define OPERATIONS(X) \
 	X(sync, "s") \
 	X(enter_cgroup, "si") \
+	X(clock, "f") \
 	X(dumpable, "i") \
 	X(setns, "fx") \
 	X(unshare, "x") \

@@ -58,6 +58,7 @@ int closing(int fd, int result);
 
 /* main.c: the descriptor of one of the plan's files. */
 int file_fd(int64_t index);
+void stop_clock(void);
 
 /* mount.c: tree_fd is the mount in hand, from its opening to the next one's. */
 extern int tree_fd;

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/davit-containers/davit/libcontainer/trace"
+)
+
+// tracing is what --trace and $TRACEPARENT ask for.
+type tracing struct {
+	recorder *trace.Recorder // nil without --trace
+	command  string
+	hookEnv  []string // what hooks are told of the trace
+}
+
+// startTrace begins to record, if that is wanted, and tells hooks of the trace
+// that the call is part of.
+func (p *program) startTrace(rest []string) {
+	parent, state := p.callersTrace()
+	context := parent
+	if p.globals.trace != "" {
+		p.tracing.command = "help"
+		if len(rest) > 0 {
+			p.tracing.command = rest[0]
+		}
+		p.tracing.recorder = trace.New(p.name+" "+p.tracing.command, parent)
+		context = p.tracing.recorder.Context()
+	}
+	if context != (trace.Context{}) {
+		p.tracing.hookEnv = []string{"TRACEPARENT=" + context.String()}
+	}
+	if state != "" {
+		p.tracing.hookEnv = append(p.tracing.hookEnv, "TRACESTATE="+state)
+	}
+}
+
+// callersTrace is the trace that davit's caller is part of, and what its
+// systems say of themselves. A TRACEPARENT that is none goes no further: a hook
+// may inherit the environment.
+// Source: W3C Trace Context; that the environment carries it is a convention
+// of OpenTelemetry.
+func (p *program) callersTrace() (parent trace.Context, state string) {
+	text := os.Getenv("TRACEPARENT")
+	if text == "" {
+		return trace.Context{}, ""
+	}
+	parent, err := trace.ParseContext(text)
+	if err != nil {
+		p.log.debugf("%v; it is ignored", err)
+		os.Unsetenv("TRACEPARENT")
+		os.Unsetenv("TRACESTATE")
+		return trace.Context{}, ""
+	}
+	return parent, os.Getenv("TRACESTATE")
+}
+
+// writeTrace writes what was recorded. That it cannot is no failure of the
+// command, but a warning.
+func (p *program) writeTrace(result error) {
+	if p.tracing.recorder == nil {
+		return
+	}
+	others := map[string]string{"program": "davit " + version, "command": p.tracing.command}
+	var status exitStatus
+	if errors.As(result, &status) {
+		others["exitStatus"] = strconv.Itoa(int(status))
+		result = nil
+	}
+	if err := p.saveTrace(result, others); err != nil {
+		p.log.warn(fmt.Sprintf("writing the trace: %v", err))
+	}
+}
+
+// saveTrace replaces the file; in a directory, every call has a file of its own.
+func (p *program) saveTrace(result error, others map[string]string) error {
+	path := p.globals.trace
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, fmt.Sprintf("davit-%s-%d.json", p.tracing.command, os.Getpid()))
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	err = p.tracing.recorder.Write(f, os.Getpid(), result, others)
+	return errors.Join(err, f.Close())
+}
