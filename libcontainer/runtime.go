@@ -8,6 +8,7 @@ import (
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/host"
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/spec"
@@ -60,6 +61,11 @@ type CreateOptions struct {
 	NotifySocket  string                      // a socket that is to appear as NOTIFY_SOCKET inside; its directory is made
 	StartLater    bool                        // another process will start the container: it waits on a socket
 }
+
+// SlowWatcher is for a program that lives for milliseconds: Go's own thread that
+// watches its scheduler then takes less of a processor, until the program ends.
+// No process that this package starts is affected.
+func SlowWatcher() { sys.SlowWatcher() }
 
 func (r *Runtime) warn(msg string) {
 	if r.Warn != nil {

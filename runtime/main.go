@@ -5,10 +5,21 @@
 //
 // It is not for pulling images or for keeping an eye on containers: that is
 // the work of the shim's programs.
+//
+// It lives for milliseconds on one thread, so that it does not ask how many
+// processors its own cgroup leaves it.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/davit-containers/davit/libcontainer"
+)
 
 func main() {
+	libcontainer.SlowWatcher()
 	os.Exit(newProgram(os.Args[0]).run(os.Args[1:]))
 }

@@ -83,7 +83,8 @@ func (l *Launch) exec(program, control, steps *os.File) (*Process, error) {
 	if l.Cgroup != nil {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.Cgroup.Fd())
 	}
-	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), program.Fd())
+	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(program.Fd()))
+	defer sys.CleanThread()()
 	pid, _, err := syscall.StartProcess(path, []string{Name, strconv.Itoa(number)}, attr)
 	if err != nil {
 		return nil, err
