@@ -49,8 +49,17 @@ func scripts(dir string) testscript.Params {
 			}
 			env.Values[managerKey{}] = new(manager)
 			env.Values[socketsKey{}] = map[string]*net.UnixListener{}
+			env.Defer(func() { removeContainers(env.Getenv("ROOT")) })
 			return nil
 		},
+	}
+}
+
+// removeContainers removes what a script that failed left.
+func removeContainers(root string) {
+	entries, _ := os.ReadDir(root)
+	for _, e := range entries {
+		_ = exec.Command("davit", "--root", root, "delete", "--force", e.Name()).Run()
 	}
 }
 
