@@ -22,8 +22,10 @@ PEERS       ?=
 BENCH_FLAGS ?=
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
+# make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
+LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench sweep demo install generate clean
+.PHONY: help deps build test security vm bench sweep leaks demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -56,6 +58,9 @@ bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit
+
+leaks: deps build ## make 1,200 containers twice, and look for what is left
+	$(GO) run ./conformance/leaks $(LEAKS_FLAGS) davit=bin/davit
 
 demo: deps build ## run a container from Debian's busybox, and show its plan
 	contrib/demo/busybox bin/davit

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/davit-containers/davit/conformance/internal/offspring"
 	"github.com/davit-containers/davit/conformance/internal/residue"
 )
 
@@ -50,7 +51,7 @@ func (s *sweep) judge(sc scenario, at int) error {
 // the killed command began may go on meanwhile, so that it is enough if the
 // answer was true before or after.
 func (s *sweep) checkState() (report, error) {
-	there, before := descendants(), s.running()
+	there, before := offspring.All(), s.running()
 	told, err := s.state()
 	if err != nil {
 		return told, err
@@ -59,10 +60,10 @@ func (s *sweep) checkState() (report, error) {
 	switch told.Status {
 	case "running", "paused":
 		if !slices.Contains(after, told.Pid) && !slices.Contains(before, told.Pid) && !s.briefly(told.Pid, there) {
-			return told, fmt.Errorf("state says %s, with pid %d (%s), and that is not the container's program", told.Status, told.Pid, processName(told.Pid))
+			return told, fmt.Errorf("state says %s, with pid %d (%s), and that is not the container's program", told.Status, told.Pid, offspring.Name(told.Pid))
 		}
 	case "created":
-		if !alive(told.Pid) {
+		if !offspring.Alive(told.Pid) && !slices.Contains(there, told.Pid) {
 			return told, fmt.Errorf("state says created, with pid %d, and that process is dead", told.Pid)
 		}
 	case nothing, "stopped", "creating":
@@ -78,7 +79,7 @@ func (s *sweep) checkState() (report, error) {
 // running are the processes that execute the container's lasting program.
 func (s *sweep) running() []int {
 	var found []int
-	for _, pid := range descendants() {
+	for _, pid := range offspring.All() {
 		if executes(pid, s.lasting) {
 			found = append(found, pid)
 		}
@@ -89,7 +90,7 @@ func (s *sweep) running() []int {
 // briefly tells whether a process executes one of the programs that end at
 // once, or had not ended before, and is about to end now or has done so.
 func (s *sweep) briefly(pid int, before []int) bool {
-	return executes(pid, s.brief...) || slices.Contains(before, pid) && (!alive(pid) || dying(pid))
+	return executes(pid, s.brief...) || slices.Contains(before, pid) && (!offspring.Alive(pid) || offspring.Dying(pid))
 }
 
 // state asks for the container's state. That there is none is an answer, too;
@@ -166,14 +167,14 @@ func (s *sweep) checkExec(init int) error {
 	}
 	deadline := time.Now().Add(s.grace)
 	for {
-		stranger := slices.IndexFunc(descendants(), func(pid int) bool { return pid != init && !executes(pid, s.lasting) })
+		stranger := slices.IndexFunc(offspring.All(), func(pid int) bool { return pid != init && !executes(pid, s.lasting) })
 		if stranger < 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return errors.New("a process is neither dead nor a program of the container: " + strings.Join(killDescendants(), ", "))
+			return errors.New("a process is neither dead nor a program of the container: " + strings.Join(offspring.KillAll(), ", "))
 		}
-		reap()
+		offspring.Reap()
 		time.Sleep(time.Millisecond) // there is no event for "one of all descendants has ended or executed a program"
 	}
 }
@@ -217,7 +218,7 @@ func (s *sweep) checkRemoval() error {
 	if !o.ok() || o.stderr != "" || o.stdout != "" {
 		return fmt.Errorf("%v", o)
 	}
-	if err := s.awaitEnd(); err != nil {
+	if err := offspring.AwaitEnd(s.grace); err != nil {
 		return err
 	}
 	now, err := residue.Take(s.where)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/davit-containers/davit/conformance/internal/offspring"
 )
 
 // patience is how long a command may take.
@@ -28,12 +27,10 @@ type launcher struct {
 	grace  time.Duration // see [grace]
 }
 
-// newLauncher keeps its files in dir. Processes that their parents leave become
-// our children, so that none can hide, and nothing has to wait for PID 1 to
-// reap them.
+// newLauncher keeps its files in dir.
 func newLauncher(dir string) (*launcher, error) {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("becoming a child subreaper: %w", err)
+	if err := offspring.Adopt(); err != nil {
+		return nil, err
 	}
 	l := &launcher{grace: grace}
 	var err error
@@ -101,14 +98,14 @@ func (l *launcher) run(argv []string) (outcome, error) {
 	defer late.Stop()
 	for {
 		var status syscall.WaitStatus
-		got, err := wait4(-1, &status)
+		got, err := offspring.Wait(-1, &status)
 		if err != nil {
 			return outcome{}, fmt.Errorf("waiting for %s: %w", argv[0], err)
 		}
 		if got == pid {
 			return l.outcome(status), nil
 		}
-		letGo(got, status)
+		offspring.LetGo(got, status)
 	}
 }
 
@@ -131,45 +128,4 @@ func (l *launcher) outcome(status syscall.WaitStatus) outcome {
 func printed(f *os.File) string {
 	text, _ := io.ReadAll(io.NewSectionReader(f, 0, 1<<16))
 	return strings.TrimSpace(string(text))
-}
-
-// reap takes the children that have ended.
-func reap() {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG|syscall.WALL, nil)
-		if err != nil && !errors.Is(err, syscall.EINTR) || pid == 0 {
-			return
-		}
-		letGo(pid, status)
-	}
-}
-
-// letGo releases a process that is still traced: one whose creator was killed
-// before it could tell.
-func letGo(pid int, status syscall.WaitStatus) {
-	if status.Stopped() {
-		_ = syscall.PtraceDetach(pid)
-	}
-}
-
-// awaitEnd waits until no child is left. What does not end by itself is named
-// in the error, and killed.
-func (l *launcher) awaitEnd() error {
-	left := make(chan []string, 1)
-	late := time.AfterFunc(l.grace, func() {
-		left <- killDescendants()
-	})
-	for {
-		var status syscall.WaitStatus
-		pid, err := wait4(-1, &status)
-		if err != nil {
-			break
-		}
-		letGo(pid, status)
-	}
-	if late.Stop() {
-		return nil
-	}
-	return fmt.Errorf("processes are left after %v: %s", l.grace, strings.Join(<-left, ", "))
 }

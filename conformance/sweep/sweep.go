@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/internal/offspring"
 	"github.com/davit-containers/davit/conformance/internal/residue"
 	"github.com/davit-containers/davit/conformance/internal/view"
 )
@@ -144,8 +145,8 @@ func (s *sweep) point(sc scenario, at int) (point, error) {
 
 // tidy takes away what a failure left, so that the next point begins clean.
 func (s *sweep) tidy() {
-	killDescendants()
+	offspring.KillAll()
 	_, _ = s.do(destroy)
-	_ = s.awaitEnd()
+	_ = offspring.AwaitEnd(s.grace)
 	_ = os.RemoveAll(filepath.Join(s.root, s.box.id))
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/internal/offspring"
 	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
@@ -78,7 +79,7 @@ func TestTracerCountsAndKills(t *testing.T) {
 		if err != nil || !o.status.Signaled() || killed.killed.call != at || killed.calls != at {
 			t.Errorf("killed at call %d: %v, %+v, after %d calls", at, err, o, killed.calls)
 		}
-		if err := l.awaitEnd(); err != nil {
+		if err := offspring.AwaitEnd(l.grace); err != nil {
 			t.Errorf("killed at call %d: %v", at, err)
 		}
 	}
@@ -92,16 +93,16 @@ func TestTracerReleasesWhatIsLeft(t *testing.T) {
 	if err != nil || killed.killed.call != 0 {
 		t.Fatal(err)
 	}
-	left := descendants()
-	if len(left) != 1 || processName(left[0]) != "sh" {
+	left := offspring.All()
+	if len(left) != 1 || offspring.Name(left[0]) != "sh" {
 		t.Fatalf("left are %v", left)
 	}
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(left[0]) + "/status")
 	if err != nil || !strings.Contains(string(status), "TracerPid:\t0\n") {
 		t.Errorf("still traced: %v, %s", err, status)
 	}
-	names := killDescendants()
-	if err := l.awaitEnd(); err != nil || len(names) != 1 {
+	names := offspring.KillAll()
+	if err := offspring.AwaitEnd(l.grace); err != nil || len(names) != 1 {
 		t.Errorf("killing %v: %v", names, err)
 	}
 }

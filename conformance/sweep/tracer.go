@@ -1,13 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/internal/offspring"
 )
 
 // never is a stop at which no command is killed.
@@ -58,7 +59,7 @@ const traceOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | uni
 func trace(pid, at int) (*tracer, error) {
 	t := &tracer{command: pid, at: at, tracees: map[int]*tracee{pid: {begun: true}}, seen: map[int]bool{pid: true}}
 	var status syscall.WaitStatus
-	if _, err := wait4(pid, &status); err != nil || !status.Stopped() {
+	if _, err := offspring.Wait(pid, &status); err != nil || !status.Stopped() {
 		return t, fmt.Errorf("tracing: the command did not stop when it was executed: %w", err)
 	}
 	if err := syscall.PtraceSetOptions(pid, traceOptions); err != nil {
@@ -79,20 +80,10 @@ func trace(pid, at int) (*tracer, error) {
 	return t, nil
 }
 
-// wait4 waits for one process or, for -1, any, threads that are traced included.
-func wait4(pid int, status *syscall.WaitStatus) (int, error) {
-	for {
-		got, err := syscall.Wait4(pid, status, syscall.WALL, nil)
-		if !errors.Is(err, syscall.EINTR) {
-			return got, err
-		}
-	}
-}
-
 // step waits for one thread to stop or to end, and lets it go on.
 func (t *tracer) step() error {
 	var status syscall.WaitStatus
-	tid, err := wait4(-1, &status)
+	tid, err := offspring.Wait(-1, &status)
 	if err != nil {
 		return fmt.Errorf("tracing: %w", err)
 	}
@@ -174,7 +165,7 @@ func (t *tracer) count(tid int) {
 	if t.calls != t.at {
 		return
 	}
-	t.killed = point{t.calls, number, processName(tid)}
+	t.killed = point{t.calls, number, offspring.Name(tid)}
 	_ = unix.Kill(t.command, unix.SIGKILL)
 	t.askRest()
 }

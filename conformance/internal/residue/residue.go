@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Where says where to look.
@@ -98,19 +96,4 @@ func Keys(uid int) (int, error) {
 		}
 	}
 	return 0, err
-}
-
-// Dying is the number of cgroups below a cgroup2 that are removed but still
-// in memory.
-func Dying(path string) (int, error) {
-	text, err := os.ReadFile(path + "/cgroup.stat")
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if n, ok := strings.CutPrefix(line, "nr_dying_descendants "); ok {
-			return strconv.Atoi(strings.TrimSpace(n))
-		}
-	}
-	return 0, unix.ENODATA
 }
