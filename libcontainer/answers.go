@@ -95,7 +95,7 @@ func (c *creation) act(sync string) error {
 	case plan.SyncNetwork:
 		return c.moveDevices()
 	case plan.SyncHooks:
-		return c.runtimeHooks()
+		return c.runtimeHooks(c.stage.Pid)
 	}
 	return unexpected("sync " + sync)
 }
@@ -151,12 +151,12 @@ func (c *creation) moveDevices() error {
 // runtimeHooks runs the prestart and the createRuntime hooks. By then the
 // runtime environment is there: the status is created.
 // Spec: config.md#posix-platform-hooks, runtime.md#lifecycle
-func (c *creation) runtimeHooks() error {
+func (c *creation) runtimeHooks(pid int) error {
 	if err := c.limitNow(); err != nil {
 		return err
 	}
 	h := hooks(c.bundle.Spec)
-	state, err := hookState(c.state, specs.StateCreated, c.stage.Pid)
+	state, err := hookState(c.state, specs.StateCreated, pid)
 	if err != nil {
 		return err
 	}

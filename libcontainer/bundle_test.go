@@ -25,7 +25,7 @@ type box struct {
 }
 
 // applets are the names under which a bundle's busybox is found.
-var applets = [...]string{"sh", "true", "cat", "ls", "id", "sleep", "readlink", "stat", "echo", "grep", "mount", "mkdir", "kill", "hostname", "env", "nproc", "wc", "touch", "pwd"}
+var applets = [...]string{"sh", "true", "cat", "ls", "id", "sleep", "readlink", "stat", "echo", "grep", "mount", "mkdir", "kill", "hostname", "env", "nproc", "wc", "touch", "pwd", "nc"}
 
 // newBox makes a bundle below a new directory, with the default configuration
 // and no terminal.

@@ -151,9 +151,21 @@ func (c *Container) config() (*specs.Spec, error) {
 		if err := c.applyUpdates(s); err != nil {
 			return nil, err
 		}
+		c.addTimeNamespace(s)
 		c.spec = s
 	}
 	return c.spec, nil
+}
+
+// addTimeNamespace adds what restoring gave the container.
+func (c *Container) addTimeNamespace(s *specs.Spec) {
+	if _, has := spec.Namespace(s, specs.TimeNamespace); has || !c.state.TimeNamespace {
+		return
+	}
+	if s.Linux == nil {
+		s.Linux = &specs.Linux{}
+	}
+	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
 }
 
 // manager is the container's cgroup.

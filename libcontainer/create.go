@@ -149,6 +149,7 @@ func (c *creation) saveCreated() error {
 		return fmt.Errorf("reading the start time of the container's process: %w", err)
 	}
 	c.state.Phase, c.state.Pid, c.state.PidStart = state.Created, c.stage.Pid, start
+	c.state.Descriptors = pipes(c.outlets.stdio)
 	if c.state.StartSteps, err = startSteps(c.plan); err != nil {
 		return err
 	}

@@ -108,14 +108,11 @@ func (r *Runtime) Plan(id string, b *Bundle, o CreateOptions) (*plan.Plan, error
 
 // prepare decides all that can be decided before anything is made.
 func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, error) {
-	if err := state.CheckID(id); err != nil {
+	if err := r.checkNew(id); err != nil {
 		return nil, err
 	}
 	if b.Spec.Process == nil && !o.StartLater {
 		return nil, spec.ValidateProcess(nil)
-	}
-	if exists(r.Root + "/" + id) {
-		return nil, ErrExist
 	}
 	c := newCreation(r, id, b, o)
 	err := inOrder(r.Trace, c, []phase[*creation]{
@@ -130,6 +127,17 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 		return nil, err
 	}
 	return c, nil
+}
+
+// checkNew refuses an id that is none, or is taken.
+func (r *Runtime) checkNew(id string) error {
+	if err := state.CheckID(id); err != nil {
+		return err
+	}
+	if exists(r.Root + "/" + id) {
+		return ErrExist
+	}
+	return nil
 }
 
 func newCreation(r *Runtime, id string, b *Bundle, o CreateOptions) *creation {

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -98,13 +99,32 @@ func enterMountNS(pid int) error {
 func (t *treeOpener) stop() { close(t.requests) }
 
 func (t *treeOpener) open(tree *plan.Tree, userns *os.File) (f *os.File, err error) {
+	t.do(func() { f, err = openTree(tree, userns) })
+	return f, err
+}
+
+// openDir opens the directory that another descriptor was opened as, in this
+// mount namespace.
+func (t *treeOpener) openDir(same *os.File) (f *os.File, err error) {
+	t.do(func() { f, err = openDir(same.Name()) })
+	if err != nil {
+		return nil, err
+	}
+	var a, b unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &a) != nil || unix.Fstat(int(same.Fd()), &b) != nil || a.Dev != b.Dev || a.Ino != b.Ino {
+		f.Close()
+		return nil, errors.New("it is another one by now")
+	}
+	return f, nil
+}
+
+func (t *treeOpener) do(request func()) {
 	done := make(chan struct{})
 	t.requests <- func() {
-		f, err = openTree(tree, userns)
+		request()
 		close(done)
 	}
 	<-done
-	return f, err
 }
 
 // openTree clones a mount tree and idmaps it.

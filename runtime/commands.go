@@ -14,6 +14,7 @@ type entry struct {
 // is one file and one line here.
 func commands() []entry {
 	return []entry{
+		{"checkpoint", (*program).checkpointCommand},
 		{"create", (*program).createCommand},
 		{"delete", (*program).deleteCommand},
 		{"events", (*program).eventsCommand},
@@ -26,6 +27,7 @@ func commands() []entry {
 		{"pause", (*program).pauseCommand},
 		{"plan", (*program).planCommand},
 		{"ps", (*program).psCommand},
+		{"restore", (*program).restoreCommand},
 		{"resume", (*program).resumeCommand},
 		{"run", (*program).runCommand},
 		{"spec", (*program).specCommand},

@@ -66,15 +66,20 @@ func (c *creation) options() (libcontainer.CreateOptions, error) {
 // got one of these would hold a file of the host.
 func checkInherited(n int) error {
 	for fd := 3; fd < 3+n; fd++ {
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err == nil && flags&unix.FD_CLOEXEC != 0 {
-			err = unix.EBADF
-		}
-		if err != nil {
+		if err := checkGiven(fd); err != nil {
 			return fmt.Errorf("passing on descriptor %d: %w [$LISTEN_FDS and --preserve-fds ask for %d from 3 on]", fd, err, n)
 		}
 	}
 	return nil
+}
+
+// checkGiven makes sure that a descriptor is the caller's.
+func checkGiven(fd int) error {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if err == nil && flags&unix.FD_CLOEXEC != 0 {
+		err = unix.EBADF
+	}
+	return err
 }
 
 // attachment tells whether davit stays with the program that it starts.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 	"github.com/spf13/cobra"
 
+	"github.com/davit-containers/davit/libcontainer/criu"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/seccomp"
 	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
@@ -23,8 +25,9 @@ func (p *program) featuresCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "features",
 		Short: "print what this davit can do",
-		Long: `Prints, as JSON, what of the specification this build of davit knows, whatever
-the host supports. Engines read it before they write a config.json.`,
+		Long: `Prints, as JSON, what of the specification this build of davit knows. What depends
+on the host is said of this one: flags of seccomp, and whether checkpoints can be
+made. Engines read it before they write a config.json.`,
 		Args: p.exactly(0),
 		RunE: func(*cobra.Command, []string) error { return p.printJSON(allFeatures()) },
 	}
@@ -94,14 +97,34 @@ func buildAnnotations() map[string]string {
 	if v, err := compile.Version(); err == nil {
 		annotations["io.github.seccomp.libseccomp.version"] = v
 	}
+	annotations["io.github.davit-containers.davit.checkpoint.enabled"] = strconv.FormatBool(checkpoints())
 	return annotations
+}
+
+// checkpoints tells whether there is a criu that is new enough and works on
+// this kernel, and whether the caller has the rights for it.
+func checkpoints() bool {
+	path, err := criu.Find()
+	if err != nil || !isHostRoot() {
+		return false
+	}
+	session, err := criu.Start(path)
+	if err != nil {
+		return false
+	}
+	defer session.Close()
+	if _, err := session.Version(); err != nil {
+		return false
+	}
+	_, err = session.Features()
+	return err == nil
 }
 
 // unsafeAnnotations are the annotations of a config.json by which its author
 // gets more than its other fields give; an engine must not let users set them.
 // One with a dot at its end stands for all that begin with it.
 func unsafeAnnotations() []string {
-	return []string{"org.systemd.property."}
+	return []string{"org.criu.config", "org.systemd.property."}
 }
 
 // yes is true as the features structure wants it, where nil is "unknown".

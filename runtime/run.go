@@ -52,6 +52,7 @@ func (p *program) runContainer(id string, r *running) error {
 		return err
 	}
 	l := &launch{program: p, running: r, rt: rt, id: id, bundle: bundle, options: options}
+	l.begin = l.start
 	if r.detach {
 		return l.detached()
 	}
@@ -75,12 +76,14 @@ type launch struct {
 	bundle  *libcontainer.Bundle
 	options libcontainer.CreateOptions
 	proxy   *notifyProxy
+	begin   func() (*libcontainer.Container, error) // makes the program run
+	console func(master *os.File) error             // takes the container's terminal; nil for none
 }
 
 // detached starts the container, and leaves it once it has said that it is
 // ready, where anybody wants to know.
 func (l *launch) detached() error {
-	container, err := l.start()
+	container, err := l.begin()
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (l *launch) foreground() error {
 func (l *launch) attended(signals *sigpipe.Pipe) (int, error) {
 	terminal := l.terminal()
 	defer terminal.close()
-	container, err := l.start()
+	container, err := l.begin()
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +146,7 @@ func (l *launch) terminal() *terminal {
 		return nil
 	}
 	t := newTerminal()
-	l.options.Console = t.attach
+	l.console = t.attach
 	return t
 }
 
@@ -151,6 +154,7 @@ func (l *launch) terminal() *terminal {
 // not start is removed.
 func (l *launch) start() (*libcontainer.Container, error) {
 	l.logPlan(l.rt, l.id, l.bundle, l.options)
+	l.options.Console = l.console
 	container, err := l.rt.Create(l.id, l.bundle, l.options)
 	if err != nil {
 		return nil, err

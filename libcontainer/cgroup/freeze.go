@@ -99,3 +99,12 @@ func (s Saved) paused() (bool, error) {
 	}
 	return strings.TrimSpace(text) == "1", nil
 }
+
+// Freezer is the directory of the cgroup in the hierarchy that can freeze it;
+// "" where there is none.
+func (m *Manager) Freezer() string {
+	if m.saved.Unified {
+		return m.saved.Paths[""]
+	}
+	return m.saved.Paths["freezer"]
+}

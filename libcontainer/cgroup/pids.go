@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
@@ -65,4 +66,14 @@ func cause(err error) error {
 		return at.Err
 	}
 	return err
+}
+
+// Of returns the cgroup of a process in each hierarchy, as /proc/PID/cgroup
+// has it: by v1 controller, the empty name for v2.
+func Of(pid int) (map[string]string, error) {
+	paths, err := cgroups.ParseCgroupFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("finding the cgroup of process %d: %w", pid, cause(err))
+	}
+	return paths, nil
 }

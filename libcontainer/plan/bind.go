@@ -13,15 +13,11 @@ import (
 // bind mounts a file or directory of the host.
 // Spec: config.md#linux-mount-options
 func (c *compiler) bind(m *specs.Mount, o *mountOptions, dest string) error {
-	source := m.Source
-	if !path.IsAbs(source) {
-		source = path.Join(c.opts.Bundle, source)
-	}
 	doing := "mounting " + m.Source + " at " + dest
 	if o.recursive {
 		doing = "recursively " + doing
 	}
-	if err := c.bindTree(doing, source, m, o); err != nil {
+	if err := c.bindTree(doing, c.bindSource(m), m, o); err != nil {
 		return err
 	}
 	if o.set != 0 || o.clear != 0 {
@@ -29,6 +25,16 @@ func (c *compiler) bind(m *specs.Mount, o *mountOptions, dest string) error {
 	}
 	c.finishMount(doing, o, dest, attachFlags("bind", o, dest))
 	return nil
+}
+
+func isBind(m *specs.Mount, o *mountOptions) bool { return o.bind || m.Type == "bind" }
+
+// bindSource is the source's absolute path.
+func (c *compiler) bindSource(m *specs.Mount) string {
+	if path.IsAbs(m.Source) {
+		return m.Source
+	}
+	return path.Join(c.opts.Bundle, m.Source)
 }
 
 // bindTree has the stage hold the tree: opened by itself, or by its parent

@@ -42,7 +42,7 @@ var devLinks = [...][2]string{
 func (c *compiler) setsUpDev() bool {
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
-		if c.dest(m.Destination) == "/dev" && (m.Type == "bind" || parseMountOptions(m.Options).bind) {
+		if o := parseMountOptions(m.Options); c.dest(m.Destination) == "/dev" && isBind(m, &o) {
 			return false
 		}
 	}

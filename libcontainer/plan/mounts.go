@@ -32,7 +32,7 @@ func (c *compiler) mount(m *specs.Mount) error {
 		return err
 	}
 	switch {
-	case o.bind || m.Type == "bind":
+	case isBind(m, &o):
 		return c.bind(m, &o, dest)
 	case o.remount:
 		c.remount(&o, dest)

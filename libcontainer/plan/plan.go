@@ -136,6 +136,8 @@ type compiler struct {
 	opts  Options
 	ns    namespaces
 	plan  *Plan
+
+	restorer Restorer
 }
 
 // section compiles one part of the configuration into steps.
@@ -183,6 +185,10 @@ func Compile(s *specs.Spec, facts Facts, opts Options) (*Plan, error) {
 
 func compile(s *specs.Spec, facts Facts, opts Options, order []section) (*Plan, error) {
 	c := &compiler{spec: s, facts: facts, opts: opts, plan: &Plan{Join: opts.Join}}
+	return c.compile(order)
+}
+
+func (c *compiler) compile(order []section) (*Plan, error) {
 	for _, part := range order {
 		if err := part(c); err != nil {
 			return nil, err

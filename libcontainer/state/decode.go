@@ -68,6 +68,10 @@ func (s *State) processField(r *reader, key string) error {
 		return r.number(&s.HostMount)
 	case "noNewKeyring":
 		return r.flag(&s.NoNewKeyring)
+	case "timeNamespace":
+		return r.flag(&s.TimeNamespace)
+	case "descriptors":
+		return r.raw(&s.Descriptors)
 	case "cgroup":
 		return r.raw(&s.Cgroup)
 	case "intelRdt":

@@ -34,6 +34,8 @@ func encode(s *State) [][]byte {
 		w.number("hostMount", s.HostMount)
 	}
 	w.flag("noNewKeyring", s.NoNewKeyring)
+	w.flag("timeNamespace", s.TimeNamespace)
+	w.raw("descriptors", s.Descriptors)
 	w.raw("cgroup", s.Cgroup)
 	w.raw("intelRdt", s.IntelRdt)
 	w.raw("startSteps", s.StartSteps)

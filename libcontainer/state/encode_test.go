@@ -17,6 +17,7 @@ func full() *State {
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC), Owner: 4294967294,
 		Annotations: map[string]string{"b": "2\n", "a": "", "": "x"},
 		Pid:         4194304, PidStart: 1 << 63, CreatorPid: 2, CreatorStart: 3, NoNewKeyring: true,
+		TimeNamespace: true, Descriptors: []byte(`["pipe:[1]","",""]`),
 		Cgroup: []byte(`{"a":"}\"]"}`), IntelRdt: []byte(`null`), StartSteps: []byte(`[1, "x"]`), Updated: []byte(`{}`),
 		Config: []byte("{\n \"ociVersion\": \"1.3.0\"\n}\n"),
 	}

@@ -65,6 +65,13 @@ type State struct {
 	// NoNewKeyring says that the container kept its creator's session keyring.
 	NoNewKeyring bool
 
+	// TimeNamespace says that the container was restored into a time namespace
+	// which its configuration does not have.
+	TimeNamespace bool
+	// Descriptors is a raw JSON array: what the container's standard streams
+	// were when it was made, if one of them was a pipe.
+	Descriptors []byte
+
 	// Cgroup, IntelRdt, StartSteps and Updated are raw JSON.
 	Cgroup, IntelRdt, StartSteps, Updated []byte
 	// Config is the raw config.json. Reading a State does not look into it.
