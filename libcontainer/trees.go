@@ -71,6 +71,10 @@ func newTreeOpener(pid int) (*treeOpener, error) {
 
 func (t *treeOpener) serve(pid int) {
 	runtime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		t.serveElsewhere(pid)
+		return
+	}
 	err := enterMountNS(pid)
 	t.started <- err
 	if err != nil {
@@ -79,6 +83,19 @@ func (t *treeOpener) serve(pid int) {
 	for request := range t.requests {
 		request()
 	}
+}
+
+// serveElsewhere leaves the main thread as it is: /proc/self shows its
+// namespaces, and it does not end with a goroutine.
+func (t *treeOpener) serveElsewhere(pid int) {
+	taken := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // another one: this is held until then
+		close(taken)
+		t.serve(pid)
+	}()
+	<-taken
+	runtime.UnlockOSThread()
 }
 
 func enterMountNS(pid int) error {
