@@ -17,6 +17,8 @@ BENCH_PACKAGES = runc crun time
 VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
 PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
 
+# make test-vm VM_TESTS=quick, or VM_TESTS='libcontainer TestSystemd'
+VM_TESTS    ?= all
 # make bench PEERS='crun127=/path/to/crun' BENCH_FLAGS='-n 200 -only run'
 PEERS       ?=
 BENCH_FLAGS ?=
@@ -28,7 +30,7 @@ LEAKS_FLAGS ?=
 .PHONY: help deps build test security vm bench sweep leaks demo install generate clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 deps: ## install what is missing of Debian's packages and of Go's modules
 	dpkg-query --show $(PACKAGES) >/dev/null 2>&1 || $(SUDO) apt-get update
@@ -52,6 +54,9 @@ vm: deps ## make a guest with cgroup v2, systemd, AppArmor and CRIU: bin/davit-v
 
 security: deps build ## attack davit with long races, as published vulnerabilities did
 	$(GO) test ./conformance/security -count=1 -timeout 2h -rounds 1000 -runtime $(CURDIR)/bin/davit
+
+test-vm: vm build ## run the root tests in the guest; VM_TESTS=quick: what only it can show
+	conformance/vm/test $(VM_TESTS)
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)

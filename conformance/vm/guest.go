@@ -43,7 +43,7 @@ type Share = wire.Share
 // Start boots a guest, which ends with ctx at the latest. It waits while other
 // guests take all the room there is.
 func (i Image) Start(ctx context.Context, o Options) (*Guest, error) {
-	release, err := takeSlot(filepath.Dir(i.dir))
+	release, err := takeSlot(ctx, filepath.Dir(i.dir))
 	if err != nil {
 		return nil, err
 	}

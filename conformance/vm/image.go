@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // recipe is all that an image depends on.
@@ -66,7 +64,7 @@ func Build(ctx context.Context, cache string, log io.Writer) (Image, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return Image{}, err
 	}
-	unlock, err := lock(filepath.Join(cache, "build.lock"))
+	unlock, err := lock(ctx, filepath.Join(cache, "build.lock"), 0)
 	if err != nil {
 		return Image{}, err
 	}
@@ -148,17 +146,4 @@ func removeUnused(cache string) error {
 		}
 	}
 	return nil
-}
-
-// lock takes a file's lock and returns what gives it back.
-func lock(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("locking %s: %w", path, err)
-	}
-	return func() { file.Close() }, nil
 }

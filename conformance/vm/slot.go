@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,28 +15,38 @@ import (
 const slots = 2
 
 // takeSlot waits until a guest may run, and returns what ends its turn.
-func takeSlot(cache string) (release func(), err error) {
-	files := make([]*os.File, slots)
-	for i := range files {
-		name := filepath.Join(cache, fmt.Sprintf("guest%d.lock", i))
-		if files[i], err = os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644); err != nil {
-			return nil, err
+func takeSlot(ctx context.Context, cache string) (release func(), err error) {
+	for i := range slots {
+		if release, err = lock(ctx, slotFile(cache, i), unix.LOCK_NB); err == nil || !errors.Is(err, unix.EWOULDBLOCK) {
+			return release, err
 		}
 	}
-	chosen := os.Getpid() % slots
-	for i, file := range files {
-		if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			chosen = i
-			break
-		}
+	return lock(ctx, slotFile(cache, os.Getpid()%slots), 0)
+}
+
+// slotFile is the lock of one slot.
+func slotFile(cache string, slot int) string {
+	return filepath.Join(cache, fmt.Sprintf("guest%d.lock", slot))
+}
+
+// lock takes a file's lock and returns what gives it back. Where another has
+// it, it waits until ctx ends, or not at all with [unix.LOCK_NB].
+func lock(ctx context.Context, path string, how int) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
 	}
-	for i, file := range files {
-		if i != chosen {
-			file.Close()
-		}
+	locked := make(chan error, 1)
+	go func() { locked <- unix.Flock(int(file.Fd()), unix.LOCK_EX|how) }()
+	select {
+	case err = <-locked:
+	case <-ctx.Done():
+		go func() { <-locked; file.Close() }()
+		return nil, fmt.Errorf("waiting for the lock of %s: %w", path, ctx.Err())
 	}
-	if err := unix.Flock(int(files[chosen].Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("waiting for another guest's end: %w", err)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
-	return func() { files[chosen].Close() }, nil
+	return func() { file.Close() }, nil
 }

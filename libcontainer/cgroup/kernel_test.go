@@ -113,7 +113,7 @@ func TestKernelLimits(t *testing.T) {
 			name: "cpu", needs: "cpu",
 			resources: specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr(uint64(2048)), Quota: ptr(int64(50000)), Period: ptr(uint64(100000)), Burst: ptr(uint64(20000))}},
 			v1:        map[string]string{"cpu.shares": "2048", "cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "100000", "cpu.cfs_burst_us": "20000"},
-			v2:        map[string]string{"cpu.weight": "170", "cpu.max": "50000 100000", "cpu.max.burst": "20000"},
+			v2:        map[string]string{"cpu.weight": "174", "cpu.max": "50000 100000", "cpu.max.burst": "20000"},
 		},
 		{
 			name: "idle", needs: "cpu",

@@ -1,0 +1,77 @@
+package libcontainer
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// needUnified skips a test where cgroup v2 has not these controllers.
+func needUnified(t *testing.T, controllers ...string) {
+	t.Helper()
+	have, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	if err != nil {
+		t.Skip("needs a pure cgroup v2 hierarchy")
+	}
+	for _, name := range controllers {
+		if !strings.Contains(" "+strings.TrimSpace(string(have))+" ", " "+name+" ") {
+			t.Skipf("needs the %s controller on cgroup v2", name)
+		}
+	}
+}
+
+// A container's first process may hand controllers on to cgroups below its own
+// and move there: then its cgroup takes no processes any more, and an exec'd
+// process comes into that of the first one.
+//
+// Linux: Documentation/admin-guide/cgroup-v2.rst, "No Internal Process Constraint".
+func TestExecFallsBackToInitsCgroup(t *testing.T) {
+	needUnified(t, "memory")
+	forEachUserNS(t, func(b *box) {
+		b.config.Linux.Namespaces = append(b.config.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+		b.writableCgroup()
+		c := b.running()
+		const script = `cd /sys/fs/cgroup && mkdir inner && echo 1 >inner/cgroup.procs &&
+			echo $$ >inner/cgroup.procs && echo +memory >cgroup.subtree_control && cat /proc/1/cgroup`
+		if got := b.execs(c, "sh", "-c", script); got != "0::/inner" {
+			b.t.Fatalf("the first process is in %q", got)
+		}
+		if got := b.execs(c, "cat", "/proc/self/cgroup"); got != "0::/inner" {
+			b.t.Errorf("the exec'd process is in %q", got)
+		}
+	})
+}
+
+// writableCgroup lets the container write to its cgroups.
+func (b *box) writableCgroup() {
+	for i, m := range b.config.Mounts {
+		if m.Type != "cgroup" {
+			continue
+		}
+		options := []string{}
+		for _, o := range m.Options {
+			if o != "ro" {
+				options = append(options, o)
+			}
+		}
+		b.config.Mounts[i].Options = options
+	}
+}
+
+// Who started the container learns which limit killed it.
+func TestOutOfMemoryNamesTheLevel(t *testing.T) {
+	b := newBox(t)
+	needUnified(t, "memory")
+	limit := int64(4096)
+	b.config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit, Swap: &limit}}
+	_, _, err := b.run("true")
+	want := "it ran out of memory, the limit of cgroup "
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), b.config.Linux.CgroupsPath+" was hit") {
+		t.Errorf("got %v, want %q and its cgroup", err, want)
+	}
+	if left := b.remains(); left != "" {
+		t.Errorf("left behind:\n%s", left)
+	}
+}
