@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
 
@@ -62,11 +61,19 @@ func allowedRanges(file string) ([]string, error) {
 	return ranges, nil
 }
 
-// userName is the caller's name, or number where that has none.
+// userName is the caller's name, or number where that has none. Package os/user
+// would believe the environment where /etc/passwd does not know the number.
 func userName() string {
 	id := strconv.Itoa(os.Getuid())
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
+	f, err := os.Open("/etc/passwd")
+	if err != nil {
+		return id
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if fields := strings.Split(s.Text(), ":"); len(fields) > 2 && fields[2] == id {
+			return fields[0]
+		}
 	}
 	return id
 }
