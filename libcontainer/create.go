@@ -60,7 +60,7 @@ func (c *creation) run() (*Container, error) {
 		{"making the notify socket's directory", (*creation).makeNotifyDir},
 		{"making the cgroup", (*creation).makeCgroup},
 		{"opening files for the stage", (*creation).openFiles},
-		{"starting the stage", (*creation).startStage},
+		{"starting the stage", (*creation).startAnyhow},
 		{"entering the cgroup", (*creation).enterCgroup},
 		{"answering the stage", (*creation).converse},
 		{"entering the resctrl group", (*creation).applyRdt},

@@ -124,6 +124,8 @@ func (e *StepError) hint() string {
 		return "a user namespace may mount proc only where nothing covers parts of its creator's; bind /proc instead"
 	case e.is(plan.OpUnshare):
 		return e.unshareHint()
+	case e.Errno == unix.ENOSYS, e.Errno == unix.EPERM && (e.is(plan.OpRoot) || e.is(plan.OpOpenTree)):
+		return filteredHint()
 	case e.is(plan.OpSetAttr) && e.Errno == unix.EPERM:
 		return "a user namespace can neither lift ro, nosuid, nodev and noexec from a mount of the host nor change its atime setting"
 	case e.is(plan.OpRlimit) && e.Errno == unix.EPERM, e.is(plan.OpRaiseRlimit) && e.Errno == unix.EPERM:
@@ -134,6 +136,8 @@ func (e *StepError) hint() string {
 		return "lowering it needs CAP_SYS_RESOURCE"
 	case e.is(plan.OpRoot) && e.Errno == unix.EACCES:
 		return "every directory above it must be searchable by the container's root"
+	case e.is(plan.OpSetns) && e.Errno == unix.EPERM:
+		return "it needs CAP_SYS_ADMIN, for a mount namespace CAP_SYS_CHROOT too, and the right to look into the container's process"
 	case e.is(plan.OpSetns) && e.Errno == unix.EINVAL:
 		return "the file is not a namespace of this type"
 	}
@@ -155,6 +159,14 @@ func (e *StepError) unshareHint() string {
 		return "davit itself is under a seccomp filter, which must allow unshare(2)"
 	}
 	return ""
+}
+
+// filteredHint says why a call that the kernel has may be refused.
+func filteredHint() string {
+	if !host.Filtered() {
+		return ""
+	}
+	return "davit itself is under a seccomp filter, which must allow open_tree, move_mount, fsopen, fsconfig and fsmount"
 }
 
 // execHint tells apart what execve(2) reports with one errno.

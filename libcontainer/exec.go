@@ -145,7 +145,7 @@ func (c *Container) checkExec(ignorePaused bool) error {
 func (e *execution) run() error {
 	return inOrder(e.runtime.Trace, e, []phase[*execution]{
 		{"opening files for the stage", (*execution).openFiles},
-		{"starting the stage", (*execution).start},
+		{"starting the stage", (*execution).startAnyhow},
 		{"answering the stage", (*execution).converse},
 		{"entering the resctrl group", (*execution).joinRdt},
 		{"sending the pidfd", (*execution).sendPidfd},
@@ -250,26 +250,6 @@ func sameUserNS(pid int) bool {
 	}
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", pid))
 	return err == nil && ours == theirs
-}
-
-// start starts the stage in its cgroup, or outside where the kernel refuses
-// that: it then says why when the stage is moved, or allows it elsewhere.
-func (e *execution) start() error {
-	err := e.startStage()
-	if !e.cloned || !refusesClone(err) {
-		return err
-	}
-	e.runtime.debugf("cloning into the cgroup: %v; moving the process instead", err)
-	return e.startOutside()
-}
-
-func refusesClone(err error) bool {
-	for _, errno := range []unix.Errno{unix.EBUSY, unix.ENOENT, unix.ENODEV, unix.EACCES, unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }
 
 func (e *execution) cgroupDir() (*os.File, error) { return e.dir, nil }

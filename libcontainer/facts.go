@@ -40,6 +40,7 @@ func processFacts(p *specs.Process, l *specs.Linux) plan.Facts {
 		LastCapability:  host.LastCap(),
 		CgroupV2:        host.Cgroups() == host.CgroupV2,
 		InUserNamespace: host.InUserNS(),
+		Refused:         host.RefusedCalls(),
 	}
 	if f.InUserNamespace {
 		f.Privileged = false

@@ -1,10 +1,12 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/idmap"
@@ -84,6 +86,27 @@ func (m *making) startStage() error {
 	m.cloned = launch.Cgroup != nil
 	m.stage, err = stage.Start(launch)
 	return err
+}
+
+// startAnyhow starts the stage in its cgroup, or outside where the kernel
+// refuses that, or a container host clone3(2): whether the stage may be in its
+// cgroup is then said when it is moved.
+func (m *making) startAnyhow() error {
+	err := m.startStage()
+	if !m.cloned || !refusesClone(err) {
+		return err
+	}
+	m.runtime.debugf("cloning into the cgroup: %v; moving the process instead", err)
+	return m.startOutside()
+}
+
+func refusesClone(err error) bool {
+	for _, errno := range []unix.Errno{unix.EBUSY, unix.ENOENT, unix.ENODEV, unix.EACCES, unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // startOutside starts a stage that is to be moved into its cgroup, where none

@@ -179,5 +179,5 @@ func mayGoUnfiltered(err error, policy *devicePolicy) bool {
 	if policy.allowsAll() {
 		return true
 	}
-	return (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) && userns.RunningInUserNS()
+	return (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS)) && userns.RunningInUserNS()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Options describe the cgroup of a new container.
@@ -176,7 +177,11 @@ func (m *Manager) applied(err error) error {
 		m.saved, m.backend = Saved{Driver: Disabled}, disabled{}
 	}
 	// Compat(runc): its integration tests look for this phrase.
-	return fmt.Errorf("unable to apply cgroup configuration: %w", err)
+	err = fmt.Errorf("unable to apply cgroup configuration: %w", err)
+	if errors.Is(err, unix.EROFS) {
+		return fmt.Errorf("%w [cgroups are mounted read-only here; --cgroup-manager disabled does without one]", err)
+	}
+	return err
 }
 
 // Make makes the cgroup, with [JoinBySelf], and puts nobody into it. Elsewhere

@@ -68,6 +68,8 @@ func hint(err error, k kind, ids []specs.LinuxIDMapping, how How) string {
 		return " [the process is not dumpable]"
 	case !errors.Is(err, unix.EPERM):
 		return ""
+	case how == Self && mapsRoot(ids):
+		return " [mapping host id 0 needs CAP_SETFCAP]"
 	case how == Self:
 		return " [without privileges only one's own id can be mapped: more need " + k.helper + " and a range in " + k.allowed + "]"
 	case mapsRoot(ids):

@@ -26,6 +26,9 @@ type Facts struct {
 	// SharesUserNS: davit is in the container's user namespace itself, which
 	// the kernel does not let anyone join twice.
 	SharesUserNS bool
+	// Refused are system calls, "openat2" and "mount_setattr", that the kernel
+	// has and a container host refuses to what runs in its containers.
+	Refused []string
 	// InUserNamespace: davit runs in a user namespace, where mknod(2) of devices is refused.
 	InUserNamespace bool
 }

@@ -6,7 +6,8 @@ type Op uint16
 
 // The operations, in the order in which stage/ops.h has them.
 const (
-	OpSync Op = iota
+	OpWithout Op = iota
+	OpSync
 	OpEnter
 	OpClock
 	OpDumpable
@@ -100,6 +101,7 @@ type definition struct {
 // definitions is the one table from which the wire form, the text, the JSON
 // and the stage's header are made.
 var definitions = [opCount]definition{
+	OpWithout:      {"without", "l", [8]string{"calls"}},
 	OpSync:         {"sync", "s", [8]string{"name"}},
 	OpEnter:        {"enter-cgroup", "si", [8]string{"tasks", "optional"}},
 	OpClock:        {"clock", "f", [8]string{"file"}},

@@ -189,6 +189,9 @@ func compile(s *specs.Spec, facts Facts, opts Options, order []section) (*Plan, 
 }
 
 func (c *compiler) compile(order []section) (*Plan, error) {
+	if refused := c.facts.Refused; len(refused) > 0 {
+		c.do("doing without what is refused here", OpWithout, list(refused))
+	}
 	for _, part := range order {
 		if err := part(c); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 // their own, and stop at the sync "done".
 func inRoot(root string, steps ...plan.Step) []plan.Step {
 	before := []plan.Step{
+		step(plan.OpWithout, strings.Fields(os.Getenv(withoutVar))),
 		step(plan.OpUnshare, unix.CLONE_NEWNS),
 		step(plan.OpPropagate, "/", unix.MS_REC|unix.MS_PRIVATE),
 		step(plan.OpRoot, root, 1),
@@ -26,7 +27,7 @@ func inRoot(root string, steps ...plan.Step) []plan.Step {
 }
 
 // first is the index of the first of the steps given to inRoot.
-const first = 3
+const first = 4
 
 // tmpfs is a mount in hand, with a file in it that says which it is.
 func tmpfs(source string) plan.Step {

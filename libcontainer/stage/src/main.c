@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_NAME, "davit-stage");
 	umask(022);
 	reserve_streams();
-	if (sys(close_range, control_fd, ~0U, CLOSE_RANGE_CLOEXEC) || load_plan()) {
+	if (do_close_range(control_fd, CLOSE_RANGE_CLOEXEC) || load_plan()) {
 		report_failure(0);
 		return 125;
 	}

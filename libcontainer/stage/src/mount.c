@@ -17,13 +17,14 @@ enum { ATTACH_PLAIN = 1, ATTACH_ON_PROC = 2, ATTACH_ONLY_PROC = 4 };
 enum { ATTR_RECURSIVE = 1 };
 
 int tree_fd = -1;
-static int empty_fd = -1, empty_used;
+static int empty_fd = -1, empty_used, tree_attached;
 
 int hold_tree(int fd)
 {
 	if (tree_fd >= 0)
 		close(tree_fd);
 	tree_fd = fd;
+	tree_attached = 0;
 	return fd < 0 ? -1 : 0;
 }
 
@@ -39,7 +40,7 @@ static int clone_tree(int fd, const char *path, unsigned flags)
 
 static int set_attributes(int fd, struct mount_attr attr, int recursive)
 {
-	return sys(mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr);
+	return do_mount_setattr(fd, &attr, recursive);
 }
 
 /* note_fs keeps what the file system says of the failure. */
@@ -116,6 +117,10 @@ int op_set_attributes(const struct step *s)
 {
 	struct mount_attr attr = { num(s, 0), num(s, 1) | num(s, 2), num(s, 3), 0 };
 	int recursive = num(s, 4) & ATTR_RECURSIVE;
+	if (refuses_attributes() && !tree_attached) {
+		attr.attr_clr = num(s, 1);
+		return attributes_later(&attr, num(s, 2), recursive);
+	}
 	int failed = set_attributes(tree_fd, attr, recursive);
 	if (failed && errno == EPERM && num(s, 2)) {
 		attr.attr_clr = num(s, 1);
@@ -203,8 +208,9 @@ int op_attach(const struct step *s)
 	int fd = open_dest(str(s, 0), flags);
 	if (fd < 0)
 		return -1;
-	if (closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd)))
+	if (closing(fd, check_dest(fd, flags) || move_to(tree_fd, fd) || attributes_settled(tree_fd)))
 		return -1;
+	tree_attached = 1;
 	return keep_mount(str(s, 0), flags & ATTACH_PLAIN ? tree_fd : -1);
 }
 
@@ -339,7 +345,8 @@ int op_read_only(const struct step *s)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	int tree = clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
-	if (tree < 0 || set_attributes(tree, attr, 1) || move_to(tree, fd))
+	int late = refuses_attributes(); /* then the directory itself is all that can be changed */
+	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || move_to(tree, fd) || (late && set_attributes(tree, attr, 0)))
 		return -1;
 	close(tree);
 	return close(fd);

@@ -1,5 +1,6 @@
 /* Code generated from plan/op.go by go generate ./libcontainer/stage; DO NOT EDIT. */
 #define OPERATIONS(X) \
+	X(without, "l") \
 	X(sync, "s") \
 	X(enter_cgroup, "si") \
 	X(clock, "f") \

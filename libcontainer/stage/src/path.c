@@ -18,7 +18,7 @@ int closing(int fd, int result)
 	return result;
 }
 
-enum { MAX_PATH = 4096, MAX_LINKS = 40, MAX_RETRIES = 128 };
+enum { MAX_LINKS = 40, MAX_RETRIES = 128 };
 
 /* below opens a path as if the directory were the root. Renames that go on
  * meanwhile make the kernel ask for another try. */
@@ -30,7 +30,7 @@ static int below(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	};
 	int fd = -1;
 	for (int i = 0; i < MAX_RETRIES; i++) {
-		fd = sys(openat2, dir, *path ? path : "/", &how, sizeof how);
+		fd = do_openat2(dir, path, &how);
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}
@@ -70,46 +70,40 @@ int in_kept(const char *path)
 	return in_root(path, O_PATH, 0);
 }
 
-/* A path that is being resolved: done holds what was found, without links;
- * rest what is left to go. */
-struct walk {
-	char done[MAX_PATH], rest[MAX_PATH];
-	int links;
-};
+int path_too_long(void) { errno = ENAMETOOLONG; return -1; }
 
-static int too_long(void) { errno = ENAMETOOLONG; return -1; }
-
-static int next_name(struct walk *w, char name[256])
+int path_next(struct walk *w, char name[256])
 {
 	char *from = w->rest + strspn(w->rest, "/");
 	size_t size = strcspn(from, "/");
 	if (size > 255)
-		return too_long();
+		return path_too_long();
 	memcpy(name, from, size);
 	name[size] = 0;
 	memmove(w->rest, from + size, strlen(from + size) + 1);
 	return size > 0;
 }
 
-static int descend(struct walk *w, const char *name)
+int path_descend(struct walk *w, const char *name)
 {
 	size_t used = strlen(w->done), size = strlen(name);
 	if (used + 1 + size >= MAX_PATH)
-		return too_long();
+		return path_too_long();
 	w->done[used] = '/';
 	memcpy(w->done + used + 1, name, size + 1);
 	return 0;
 }
 
-static void ascend(struct walk *w)
+int path_ascend(struct walk *w)
 {
 	char *slash = strrchr(w->done, '/');
 	if (slash)
 		*slash = 0;
+	return 0;
 }
 
 /* follow puts a link's target before the rest. */
-static int follow(struct walk *w, int link)
+int path_follow(struct walk *w, int link)
 {
 	char target[MAX_PATH];
 	ssize_t size = readlinkat(link, "", target, sizeof target);
@@ -121,7 +115,7 @@ static int follow(struct walk *w, int link)
 		return -1;
 	}
 	if (size + 1 + rest >= MAX_PATH)
-		return too_long();
+		return path_too_long();
 	memmove(w->rest + size + 1, w->rest, rest + 1);
 	memcpy(w->rest, target, size);
 	w->rest[size] = '/';
@@ -146,23 +140,23 @@ static int step_into(struct walk *w, const char *name, int file)
 	if (!strcmp(name, "."))
 		return 0;
 	if (!strcmp(name, "..")) {
-		ascend(w);
+		path_ascend(w);
 		return 0;
 	}
-	if (descend(w, name))
+	if (path_descend(w, name))
 		return -1;
 	int fd = in_root(w->done, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	if (fd < 0 && errno != ENOENT)
 		return -1;
 	if (fd < 0) {
-		ascend(w);
-		return create(w, name, file) ? -1 : descend(w, name);
+		path_ascend(w);
+		return create(w, name, file) ? -1 : path_descend(w, name);
 	}
 	struct stat st;
 	if (fstat(fd, &st) || !S_ISLNK(st.st_mode))
 		return closing(fd, 0);
-	ascend(w);
-	return closing(fd, follow(w, fd));
+	path_ascend(w);
+	return closing(fd, path_follow(w, fd));
 }
 
 /* make opens a path, creating what is missing of it: directories, and at its
@@ -177,9 +171,9 @@ static int make(const char *path, int file)
 	char name[256];
 	int more;
 	if (strlen(path) >= MAX_PATH)
-		return too_long();
+		return path_too_long();
 	strcpy(w.rest, path);
-	while ((more = next_name(&w, name)) > 0)
+	while ((more = path_next(&w, name)) > 0)
 		if (step_into(&w, name, file && !w.rest[strspn(w.rest, "/")]))
 			return -1;
 	return more < 0 ? -1 : in_root(w.done, O_PATH, RESOLVE_NO_SYMLINKS);
@@ -196,13 +190,13 @@ int make_parent(const char *path, char name[256])
 	while (size > 1 && path[size - 1] == '/')
 		size--;
 	if (size >= MAX_PATH)
-		return too_long();
+		return path_too_long();
 	memcpy(dir, path, size);
 	dir[size] = 0;
 	char *slash = strrchr(dir, '/');
 	const char *last = slash ? slash + 1 : dir;
 	if (strlen(last) > 255)
-		return too_long();
+		return path_too_long();
 	if (!*last || !strcmp(last, ".") || !strcmp(last, ".."))
 		return note(EINVAL, "the path has no last name");
 	strcpy(name, last);

@@ -34,7 +34,10 @@ int op_loopback(const struct step *s)
 	(void)s;
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd < 0 ? -1 : closing(fd, ioctl(fd, SIOCSIFFLAGS, &lo));
+	int failed = fd < 0 ? -1 : closing(fd, ioctl(fd, SIOCSIFFLAGS, &lo));
+	if (failed && errno == EPERM)
+		return tell("warn", "setting up the loopback device: operation not permitted [it stays down: davit has no CAP_NET_ADMIN]", -1);
+	return failed;
 }
 
 /* The stage has one thread, which moves itself. */
@@ -80,7 +83,7 @@ int op_write_proc(const struct step *s)
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS };
 	struct statfs fs;
 	size_t size = strlen(str(s, 1));
-	int fd = sys(openat2, file_fd(0), str(s, 0), &how, sizeof how);
+	int fd = do_openat2(file_fd(0), str(s, 0), &how);
 	if (fd < 0)
 		return -1;
 	if (fstatfs(fd, &fs) || fs.f_type != PROC_SUPER_MAGIC)
@@ -114,10 +117,14 @@ static int keyring_permissions(long key, unsigned add)
 int op_keyring(const struct step *s)
 {
 	long key = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, str(s, 0));
-	if (key >= 0) /* one that is only joined may be another's to change */
+	if (key == 0) /* it is ours already, davit being in a container of this name */
+		return 0;
+	if (key > 0) /* one that is only joined may be another's to change */
 		return num(s, 1) ? keyring_permissions(key, num(s, 1)) : 0;
 	if (errno == EDQUOT)
 		return tell("warn", "joining a session keyring: disk quota exceeded [the container shares its parent's; raise /proc/sys/kernel/keys/root_maxkeys]", -1);
+	if (errno == EPERM)
+		return tell("warn", "joining a session keyring: operation not permitted [the container shares its parent's; a container host refuses keyctl(2)]", -1);
 	return errno == ENOSYS ? 0 : -1;
 }
 

@@ -56,6 +56,29 @@ int make_parent(const char *path, char name[256]);
 int is_null_device(int fd);
 int closing(int fd, int result);
 
+/* A path that is being resolved: done holds what was found, without links;
+ * rest what is left to go. */
+enum { MAX_PATH = 4096 };
+struct walk {
+	char done[MAX_PATH], rest[MAX_PATH];
+	int links;
+};
+int path_next(struct walk *w, char name[256]);
+int path_descend(struct walk *w, const char *name);
+int path_ascend(struct walk *w);
+int path_follow(struct walk *w, int link);
+int path_too_long(void);
+
+/* refused.c: system calls that a container host may refuse. */
+struct open_how;
+struct mount_attr;
+int do_openat2(int base, const char *path, struct open_how *how);
+int do_mount_setattr(int fd, struct mount_attr *attr, int recursive);
+int do_close_range(unsigned first, unsigned flags);
+int attributes_later(const struct mount_attr *attr, uint64_t reset, int recursive);
+int attributes_settled(int fd);
+int refuses_attributes(void);
+
 /* main.c: the descriptor of one of the plan's files. */
 int file_fd(int64_t index);
 void stop_clock(void);

@@ -103,7 +103,7 @@ int ask(const char *word, const char *text, int fd, int *answer_fd)
 int await_start(int listener)
 {
 	listener = dup3(listener, control_fd, O_CLOEXEC);
-	if (listener < 0 || sys(close_range, listener + 1, ~0U, 0))
+	if (listener < 0 || do_close_range(listener + 1, 0))
 		return -1;
 	for (;;) {
 		control_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

@@ -1,0 +1,100 @@
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/plan"
+)
+
+// withoutVar names the system calls that inRoot's steps do without.
+const withoutVar = "DAVIT_TEST_WITHOUT"
+
+// What stands in for refused system calls is as good as they are.
+func TestWithout(t *testing.T) {
+	needRoot(t)
+	if os.Getenv(withoutVar) != "" {
+		return
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run=^(TestLinksStayInside|TestAttach|TestExchangedDirectory|TestMask.*|TestDevice.*|TestCopyUp|TestRefused.*)$")
+	cmd.Env = append(os.Environ(), withoutVar+"=openat2 mount_setattr")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestLinksStayInside")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Attributes of mounts are the same, whoever sets them.
+func TestRefusedAttributes(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(root, "a/b"), 0o755))
+	attrs := int(unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOATIME)
+	s := start(t, inRoot(root,
+		tmpfs("one"),
+		step(plan.OpSetAttr, unix.MOUNT_ATTR_NODEV, 0, 0, 0, 0),
+		step(plan.OpSetAttr, attrs, unix.MOUNT_ATTR__ATIME, unix.MOUNT_ATTR_NOEXEC, 0, 0),
+		step(plan.OpAttach, "/a", 0),
+		step(plan.OpSetAttr, 0, 0, 0, unix.MS_SHARED, 0),
+		tmpfs("two"),
+		step(plan.OpAttach, "/a", 0),
+		step(plan.OpSetAttrAt, "/a", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSYMFOLLOW, 0, 0, 0),
+		step(plan.OpSetAttrAt, "/a", 0, unix.MOUNT_ATTR_RDONLY, 0, 0),
+	)...)
+	s.expect("sync done")
+	for source, want := range map[string]string{"one": "ro,nosuid,nodev,noatime", "two": "rw,relatime,nosymfollow"} {
+		if got := s.options(source); got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+}
+
+// options are those of the mount from a source, as the stage sees it.
+func (s *stage) options(source string) string {
+	s.Helper()
+	for _, line := range bytes.Split(read(s.T, fmt.Sprintf("/proc/%d/mountinfo", s.Pid)), []byte("\n")) {
+		if fields := bytes.Fields(line); bytes.Contains(line, []byte(" tmpfs "+source+" ")) {
+			return string(fields[5])
+		}
+	}
+	return ""
+}
+
+// What nothing stands in for fails.
+func TestRefusedRecursion(t *testing.T) {
+	if os.Getenv(withoutVar) == "" {
+		t.Skip("runs in TestWithout")
+	}
+	root := t.TempDir()
+	s := start(t, inRoot(root,
+		tmpfs("one"),
+		step(plan.OpSetAttr, unix.MOUNT_ATTR_RDONLY, 0, 0, 0, plan.AttrRecursive),
+		step(plan.OpAttach, "/a", 0),
+	)...)
+	if note := s.failure(first+2, unix.ENOSYS); note != "mount_setattr(2) is refused here, and nothing stands in for it" {
+		t.Errorf("note is %q", note)
+	}
+}
+
+// Links of proc that lead elsewhere than their text says are no way.
+func TestRefusedMagicLinks(t *testing.T) {
+	needRoot(t)
+	for _, path := range []string{"/proc/self/root/x", "/proc/self/cwd/x", "/proc/thread-self/root/x", "/proc/self/fd/0/x", "/proc/self/ns/mnt/x"} {
+		root := t.TempDir()
+		must(t, os.Mkdir(filepath.Join(root, "proc"), 0o755))
+		s := start(t, inRoot(root,
+			step(plan.OpNewFS, "proc", "proc", []string{}, 0, ""),
+			step(plan.OpAttach, "/proc", plan.AttachPlain),
+			step(plan.OpMkdir, path),
+		)...)
+		if note := s.failure(first+2, unix.ELOOP); note != "" {
+			t.Errorf("%s: note is %q", path, note)
+		}
+	}
+}
