@@ -12,6 +12,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/spec"
 )
 
@@ -36,7 +37,8 @@ func newBox(t *testing.T) *box {
 	}
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
-		t.Skip("needs Debian's busybox-static")
+		needs.File(t, "/bin/busybox", "busybox-static")
+		t.Fatal(err)
 	}
 	b := &box{t: t, dir: t.TempDir(), config: spec.Default()}
 	b.runtime = &Runtime{Root: filepath.Join(b.dir, "state"), Warn: func(m string) { b.warned = append(b.warned, m) }}

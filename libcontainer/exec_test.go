@@ -12,6 +12,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // running starts a container that sleeps, to the test's end.
@@ -195,9 +197,7 @@ func TestExecInPaused(t *testing.T) {
 	c := b.running()
 	m, err := c.manager()
 	b.must(err)
-	if err := m.Freeze(); err != nil {
-		t.Skipf("needs a freezer: %v", err)
-	}
+	needs.Kernel(t, needs.Freezer, m.Freeze())
 	defer m.Thaw()
 	_, _, err = b.exec(c, ExecOptions{Process: b.process(c, "true")})
 	if !errors.Is(err, ErrPaused) || err.Error() != "cannot exec in a paused container (use --ignore-paused to override)" {

@@ -17,6 +17,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/spec"
 )
@@ -365,9 +366,8 @@ func TestUserDevices(t *testing.T) {
 		t.Errorf("one that the host lacks: got %v, want %s", err, want)
 	}
 	b.config.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/fuse", Type: "c", Major: 10, Minor: 229}}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip("the host has no /dev/fuse")
-	}
+	_, err = os.Stat("/dev/fuse")
+	needs.Kernel(t, needs.Fuse, err)
 	if got := b.succeeds("stat", "-c", "%t:%T", "/dev/fuse"); got != "a:e5" {
 		t.Errorf("got %q", got)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // TestReap wants every child that has ended to be waited for, apart from the
@@ -30,7 +32,8 @@ func startTrue(t *testing.T) int {
 	t.Helper()
 	cmd := exec.Command("true")
 	if err := cmd.Start(); err != nil {
-		t.Skipf("needs true(1): %v", err)
+		needs.Program(t, "true")
+		t.Fatal(err)
 	}
 	return cmd.Process.Pid
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // manager is the service manager's end in a test.
@@ -158,7 +160,8 @@ func TestNotifyProcessEnds(t *testing.T) {
 	proxy := newProxy(t, newManager(t).path, filepath.Join(t.TempDir(), "notify", "notify.sock"))
 	cmd := exec.Command("sleep", "0.05")
 	if err := cmd.Start(); err != nil {
-		t.Skipf("needs sleep(1): %v", err)
+		needs.Program(t, "sleep")
+		t.Fatal(err)
 	}
 	defer cmd.Wait()
 	if err := proxy.relay(cmd.Process.Pid, 1); err != nil {

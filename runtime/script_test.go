@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // TestMain lets the scripts run this program as davit.
@@ -69,6 +72,9 @@ func condition(name string) (bool, error) {
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "busybox":
+		if busybox() == "" && needs.Installed("busybox-static") {
+			return false, errors.New("Debian's busybox-static is installed, and there is no static busybox")
+		}
 		return busybox() != "", nil
 	case "pids":
 		return hasPids(), nil

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/containerd/console"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // program is a container's terminal in a test: the master that davit gets,
@@ -14,7 +16,7 @@ func newPty(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	c, path, err := console.NewPty()
 	if err != nil {
-		t.Skipf("needs a devpts file system: %v", err)
+		needs.Kernel(t, needs.Devpts, err)
 	}
 	t.Cleanup(func() { c.Close() })
 	slave, err = os.OpenFile(path, os.O_RDWR, 0)
@@ -89,7 +91,7 @@ func TestTerminalSize(t *testing.T) {
 	defer slave.Close()
 	host, _, err := console.NewPty()
 	if err != nil {
-		t.Skipf("needs a devpts file system: %v", err)
+		needs.Kernel(t, needs.Devpts, err)
 	}
 	defer host.Close()
 	program, err := console.ConsoleFromFile(slave)

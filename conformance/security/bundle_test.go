@@ -15,6 +15,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // patience is how long one call of the runtime may take.
@@ -44,12 +46,11 @@ var serial atomic.Int32
 // newBundle makes a bundle in a new directory.
 func newBundle(t *testing.T) *bundle {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes containers, and mounts, and attacks them")
-	}
+	needs.Root(t, "it makes containers, and mounts, and attacks them")
+	needs.File(t, "/bin/busybox", "busybox-static")
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
-		t.Skip("needs Debian's busybox-static: ", err)
+		t.Fatal(err)
 	}
 	runtime, err := program()
 	if err != nil {

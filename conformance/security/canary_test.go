@@ -28,7 +28,7 @@ func (b *bundle) canary(more ...string) *canary {
 	b.Helper()
 	c := &canary{bundle: b, dir: b.TempDir()}
 	b.must(os.Chmod(c.dir, 0o777))
-	for _, name := range append(more, "file", "ptmx", "console", "null", "sub/file") {
+	for _, name := range append(more, "file", "ptmx", "console", "sub/file") {
 		b.must(os.MkdirAll(filepath.Join(c.dir, filepath.Dir(name)), 0o777))
 		b.must(os.WriteFile(filepath.Join(c.dir, name), []byte("host's secret"), 0o666))
 	}

@@ -44,7 +44,7 @@ func TestFalseDevices(t *testing.T) {
 				}
 				b.Run(name+" is a "+kind.name, func(t *testing.T) {
 					b := b.sibling(t)
-					c := b.canary()
+					c := b.canary("null")
 					withoutDev(b.config, false)
 					b.file("etc/file", "", 0o666)
 					kind.make(b, c, "dev/"+name)
@@ -149,7 +149,9 @@ func TestCgroupLinks(t *testing.T) {
 		b.must(os.MkdirAll(b.root("vol/fs"), 0o755))
 		b.link("vol/fs/cgroup", c.dir)
 		b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/vol/fs/cgroup", Type: "cgroup", Source: "cgroup"})
-		b.runToEnd()
+		if outside := b.mountsOnHost(b.runToEnd); len(outside) > 0 {
+			b.Errorf("mounted on the host: %q", outside)
+		}
 	})
 }
 

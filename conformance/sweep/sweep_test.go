@@ -15,6 +15,7 @@ import (
 
 	"github.com/davit-containers/davit/conformance/internal/offspring"
 	"github.com/davit-containers/davit/conformance/internal/view"
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // every is the step of the bounded sweep: about 100 kills, in half a minute.
@@ -50,9 +51,7 @@ func needDavit(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("a sweep takes half a minute: not with -short")
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("making containers and changing mounts needs root")
-	}
+	needs.Root(t, "it makes containers and changes mounts")
 	program, err := filepath.Abs("../../bin/davit")
 	if err == nil {
 		_, err = os.Stat(program)

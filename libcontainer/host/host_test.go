@@ -16,6 +16,7 @@ import (
 	"github.com/syndtr/gocapability/capability"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 )
 
@@ -318,9 +319,10 @@ func again(t *testing.T, prepare string, attr *syscall.SysProcAttr) bool {
 }
 
 func TestInUserNS(t *testing.T) {
-	data, err := os.ReadFile("/proc/sys/user/max_user_namespaces")
-	if err != nil || strings.TrimSpace(string(data)) == "0" {
-		t.Skip("no user namespaces")
+	if os.Getenv("HOST_AGAIN") == "" {
+		probe := exec.Command("true")
+		probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}
+		needs.Kernel(t, needs.UserNamespaces, probe.Run())
 	}
 	if again(t, "", &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}) && !InUserNS() {
 		t.Error("in a new user namespace: got false")
@@ -328,18 +330,14 @@ func TestInUserNS(t *testing.T) {
 }
 
 func TestNoNewPrivs(t *testing.T) {
-	if _, err := exec.LookPath("setpriv"); err != nil {
-		t.Skip("no setpriv")
-	}
+	needs.Program(t, "setpriv")
 	if again(t, `test "$NNP" || NNP=1 exec setpriv --no-new-privs "$0" "$@";`, nil) && !NoNewPrivs() {
 		t.Error("got false")
 	}
 }
 
 func TestPureCgroup2(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount cgroup2")
-	}
+	needs.Root(t, "it mounts cgroup2")
 	view := "mount --make-rprivate /; umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup;"
 	if !again(t, view, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}) {
 		return
@@ -354,9 +352,7 @@ func TestPureCgroup2(t *testing.T) {
 
 // Something that lies over /proc is found out.
 func TestProcOverMounted(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
+	needs.Root(t, "it mounts a file system over /proc")
 	if !again(t, "", &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}) {
 		return
 	}

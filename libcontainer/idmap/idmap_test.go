@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func ids(container, host, size uint32) specs.LinuxIDMapping {
@@ -63,9 +65,7 @@ func child(t *testing.T) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "100")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, Pdeathsig: unix.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Skip("user namespaces are not to be had:", err)
-	}
+	needs.Kernel(t, needs.UserNamespaces, cmd.Start())
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -99,9 +99,7 @@ func readMap(t *testing.T, pid int, name string) string {
 
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs CAP_SETUID and CAP_SETGID")
-	}
+	needs.Root(t, "it maps ids that are not its own")
 }
 
 func TestWriteDirect(t *testing.T) {
@@ -204,9 +202,7 @@ func TestWriteByHelpersNotAllowed(t *testing.T) {
 	if !asUser(t, 12345) {
 		return
 	}
-	if _, err := exec.LookPath("newuidmap"); err != nil {
-		t.Skip("no newuidmap")
-	}
+	needs.Program(t, "newuidmap")
 	err := Write(openProc(t), child(t), Maps{UIDs: list(ids(0, 100000, 65536))}, Ways{Helper, Helper})
 	if err == nil || !strings.HasPrefix(err.Error(), "mapping uids 0:100000:65536: newuidmap: exit status 1: ") ||
 		!strings.HasSuffix(err.Error(), " [/etc/subuid has no line for the user 12345: add 12345:FIRST:COUNT]") || strings.Contains(err.Error(), "\n") {
@@ -220,9 +216,7 @@ func TestWriteByHelpers(t *testing.T) {
 	const subids = "65534:300000:1000\n"
 	if os.Getenv("IDMAP_USER") == "" {
 		needRoot(t)
-		if _, err := exec.LookPath("newuidmap"); err != nil {
-			t.Skip("no newuidmap")
-		}
+		needs.Program(t, "newuidmap")
 		if os.Getenv("IDMAP_MOUNTS") == "" {
 			self, err := os.Executable()
 			if err != nil {
@@ -308,14 +302,10 @@ func TestUserNSMapsMount(t *testing.T) {
 	}
 	defer f.Close()
 	tree, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err != nil {
-		t.Skip("open_tree:", err)
-	}
+	needs.Kernel(t, needs.IDMappedMounts, err)
 	defer unix.Close(tree)
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(f.Fd())}
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-		t.Skip("idmapped mounts of the file system of the temporary directory:", err)
-	}
+	needs.Kernel(t, needs.IDMappedMounts, unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr))
 	var st unix.Stat_t
 	if err := unix.Fstat(tree, &st); err != nil || st.Uid != 1005 || st.Gid != 1006 {
 		t.Errorf("got %d:%d, %v, want 1005:1006", st.Uid, st.Gid, err)
@@ -341,9 +331,7 @@ func TestCache(t *testing.T) {
 }
 
 func BenchmarkUserNS(b *testing.B) {
-	if os.Geteuid() != 0 {
-		b.Skip("needs CAP_SETUID and CAP_SETGID")
-	}
+	needs.Root(b, "it maps ids that are not its own")
 	for b.Loop() {
 		f, err := UserNS(Maps{list(ids(0, 1000, 1)), list(ids(0, 1000, 1))})
 		if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // inNewNamespace runs this test again in a process whose network namespace is
@@ -25,9 +27,7 @@ func inNewNamespace(t *testing.T) bool {
 	if os.Getenv("NETDEV_TEST") == t.Name() {
 		return true
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
-	}
+	needs.Root(t, "it makes network namespaces and devices")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "NETDEV_TEST="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
@@ -72,9 +72,7 @@ func newContainer(t *testing.T) container {
 func addVeth(t *testing.T, name string, addrs ...string) {
 	t.Helper()
 	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1400}, PeerName: name + "-peer"}
-	if err := netlink.LinkAdd(veth); err != nil {
-		t.Skip("the kernel has no veth devices:", err)
-	}
+	needs.Kernel(t, needs.Veth, netlink.LinkAdd(veth))
 	for _, n := range []string{name + "-peer", name} {
 		link, err := netlink.LinkByName(n)
 		if err != nil {
@@ -241,9 +239,7 @@ func TestMoveRefused(t *testing.T) {
 	}
 	c := newContainer(t)
 	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}
-	if err := netlink.LinkAdd(bridge); err != nil {
-		t.Skip("the kernel has no bridges:", err)
-	}
+	needs.Kernel(t, needs.Bridge, netlink.LinkAdd(bridge))
 	if err := netlink.LinkSetUp(bridge); err != nil {
 		t.Fatal(err)
 	}

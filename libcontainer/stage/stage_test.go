@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 )
@@ -52,9 +53,7 @@ func launch(t *testing.T, wire []byte, files ...*os.File) *stage {
 
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: the stage makes namespaces and mounts")
-	}
+	needs.Root(t, "the stage makes namespaces and mounts")
 }
 
 func open(t *testing.T, path string) *os.File {

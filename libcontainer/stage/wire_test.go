@@ -15,6 +15,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/plan"
 )
 
@@ -33,10 +34,7 @@ var sanitize = []string{"-fsanitize=address,undefined", "-fno-sanitize-recover=a
 func newDecoder(t testing.TB) *decoder {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "decode")
-	gcc, err := exec.LookPath("gcc")
-	if err != nil {
-		t.Skip("needs gcc")
-	}
+	gcc := needs.Program(t, "gcc")
 	empty := exec.Command(gcc, append(sanitize, "-o", program, "-")...)
 	empty.Stdin = bytes.NewBufferString("int main(void) { return 0; }")
 	if empty.Run() != nil || exec.Command(program).Run() != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func TestSealedMemfd(t *testing.T) {
@@ -45,9 +47,9 @@ func procPath(f *os.File) string {
 }
 
 func TestSealedProgram(t *testing.T) {
-	program, err := os.ReadFile("/bin/true")
+	program, err := os.ReadFile(needs.Program(t, "true"))
 	if err != nil {
-		t.Skip("no /bin/true to copy:", err)
+		t.Fatal(err)
 	}
 	f, err := SealedProgram("true", program)
 	if err != nil {
@@ -60,9 +62,9 @@ func TestSealedProgram(t *testing.T) {
 }
 
 func TestUnnamedProgram(t *testing.T) {
-	program, err := os.ReadFile("/bin/true")
+	program, err := os.ReadFile(needs.Program(t, "true"))
 	if err != nil {
-		t.Skip("no /bin/true to copy:", err)
+		t.Fatal(err)
 	}
 	f, err := unnamedProgram(program)
 	if err != nil {
@@ -82,9 +84,7 @@ func TestUnnamedProgram(t *testing.T) {
 
 func TestForbiddenMemfdProgram(t *testing.T) {
 	const knob = "/proc/sys/vm/memfd_noexec"
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make a pid namespace")
-	}
+	needs.Root(t, "it makes a pid namespace")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +98,7 @@ func TestForbiddenMemfdProgram(t *testing.T) {
 		}
 		return
 	}
-	if err := os.WriteFile(knob, []byte("2"), 0); err != nil {
-		t.Skip("vm.memfd_noexec cannot be set:", err)
-	}
+	needs.Kernel(t, needs.MemfdNoExec, os.WriteFile(knob, []byte("2"), 0))
 	program, err := os.ReadFile("/bin/true")
 	if err != nil {
 		t.Fatal(err)
