@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -174,7 +173,7 @@ func (c *Container) manager() (*cgroup.Manager, error) {
 		return c.cgroup, nil
 	}
 	var saved cgroup.Saved
-	if err := json.Unmarshal(c.state.Cgroup, &saved); err != nil {
+	if err := saved.UnmarshalJSON(c.state.Cgroup); err != nil {
 		return nil, fmt.Errorf("reading the state of container %s: its cgroup: %w", c.state.ID, err)
 	}
 	m, err := cgroup.Open(saved)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/libcontainer/internal/object"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 )
@@ -32,6 +33,13 @@ type conversation struct {
 type stepWords struct {
 	Op    string `json:"op"`
 	Doing string `json:"doing"`
+}
+
+func (s stepWords) encode() []byte {
+	w := object.NewWriter()
+	w.Text("op", s.Op)
+	w.Text("doing", s.Doing)
+	return w.Close()
 }
 
 // describeIn finds steps in a plan.

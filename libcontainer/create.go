@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +74,7 @@ func (c *creation) run() (*Container, error) {
 
 // claim takes the id and writes down what is going to be made.
 func (c *creation) claim() error {
-	saved, err := json.Marshal(c.cgroup.Saved())
+	saved, err := c.cgroup.Saved().MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encoding the cgroup's state: %w", err)
 	}

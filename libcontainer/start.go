@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/hook"
+	"github.com/davit-containers/davit/libcontainer/internal/object"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
 	"github.com/davit-containers/davit/libcontainer/spec"
@@ -120,18 +122,19 @@ func startSteps(p *plan.Plan) ([]byte, error) {
 	if !waitsForStart(p) {
 		return []byte(noStartSteps), nil
 	}
-	words := map[int]stepWords{}
+	words := object.NewWriter()
 	waiting, found := false, false
 	for i := range p.Steps {
 		if waiting {
-			words[i], found = describeIn(p)(i)
+			words.Raw(strconv.Itoa(i), stepWords{p.Steps[i].Op.String(), p.Steps[i].Doing}.encode())
+			found = true
 		}
 		waiting = waiting || p.Steps[i].Op == plan.OpAwaitStart
 	}
 	if !found {
 		return nil, nil
 	}
-	return json.Marshal(words)
+	return words.Close(), nil
 }
 
 func waitsForStart(p *plan.Plan) bool {

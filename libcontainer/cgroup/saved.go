@@ -13,28 +13,28 @@ import (
 // Saved is what a state file keeps of a cgroup. It is written before the
 // cgroup exists, and suffices to kill what is in it and to remove it.
 type Saved struct {
-	Driver Driver `json:"driver"`
+	Driver Driver
 	// Unified says that cgroup v2 is the only hierarchy.
-	Unified bool `json:"unified,omitempty"`
+	Unified bool
 	// Rootless is as in [Options].
-	Rootless bool `json:"rootless,omitempty"`
+	Rootless bool
 	// Placed says that the configuration named the place (linux.cgroupsPath).
-	Placed bool `json:"placed,omitempty"`
+	Placed bool
 	// Paths are as [Manager.Paths] returns them.
-	Paths map[string]string `json:"paths,omitempty"`
+	Paths map[string]string
 	// Parents are the parents of Paths that did not exist before, the deepest
 	// first. They are removed with the cgroup unless others use them by then.
-	Parents []string `json:"parents,omitempty"`
+	Parents []string
 	// Unit is the systemd unit, with that driver.
-	Unit Unit `json:"unit,omitzero"`
+	Unit Unit
 }
 
 // Unit names a systemd unit: PREFIX-NAME.scope in a slice, or NAME itself
 // where it ends in ".slice".
 type Unit struct {
-	Slice  string `json:"slice,omitempty"`
-	Prefix string `json:"prefix,omitempty"`
-	Name   string `json:"name,omitempty"`
+	Slice  string
+	Prefix string
+	Name   string
 }
 
 // errInUse says that a cgroup is another container's.

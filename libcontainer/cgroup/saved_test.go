@@ -9,18 +9,32 @@ import (
 )
 
 func TestSaved(t *testing.T) {
-	s := Saved{Driver: Cgroupfs, Unified: true, Placed: true, Paths: map[string]string{"": "/sys/fs/cgroup/a/b"}}
-	text, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		name  string
+		saved Saved
+		want  string
+	}{
+		{"v2", Saved{Driver: Cgroupfs, Unified: true, Placed: true, Paths: map[string]string{"": "/sys/fs/cgroup/a/b"}},
+			`{"driver":"cgroupfs","unified":true,"placed":true,"paths":{"":"/sys/fs/cgroup/a/b"}}`},
+		{"v1", Saved{Driver: Cgroupfs, Rootless: true, Paths: map[string]string{"pids": "/p/a", "cpu": `/c/"`}, Parents: []string{"/p", "/c"}},
+			`{"driver":"cgroupfs","rootless":true,"paths":{"cpu":"/c/\"","pids":"/p/a"},"parents":["/p","/c"]}`},
+		{"systemd", Saved{Driver: Systemd, Unit: Unit{"machine.slice", "davit", "c1"}},
+			`{"driver":"systemd","unit":{"slice":"machine.slice","prefix":"davit","name":"c1"}}`},
 	}
-	const want = `{"driver":"cgroupfs","unified":true,"placed":true,"paths":{"":"/sys/fs/cgroup/a/b"}}`
-	if string(text) != want {
-		t.Errorf("got %s, want %s", text, want)
-	}
-	var back Saved
-	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, s) {
-		t.Errorf("got %+v, %v", back, err)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			text, err := json.Marshal(test.saved)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(text) != test.want {
+				t.Errorf("got %s, want %s", text, test.want)
+			}
+			var back Saved
+			if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, test.saved) {
+				t.Errorf("got %+v, %v", back, err)
+			}
+		})
 	}
 }
 

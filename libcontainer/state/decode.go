@@ -1,9 +1,10 @@
 package state
 
 import (
-	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/davit-containers/davit/libcontainer/internal/object"
 )
 
 // decode reads a state file: fields in any order, config last, unknown fields
@@ -11,10 +12,10 @@ import (
 func decode(data []byte) (*State, error) {
 	s := &State{}
 	version := uint64(format)
-	r := &reader{data: data}
-	err := r.object(func(key string) error {
+	r := object.NewReader(data)
+	err := r.Object(func(key string) error {
 		if key == "format" {
-			return r.number(&version)
+			return r.Number(&version)
 		}
 		return s.field(r, key)
 	})
@@ -30,86 +31,66 @@ func decode(data []byte) (*State, error) {
 }
 
 // field reads the value of one field.
-func (s *State) field(r *reader, key string) error {
+func (s *State) field(r *object.Reader, key string) error {
 	switch key {
 	case "ociVersion":
-		return r.text(&s.OCIVersion)
+		return r.Text(&s.OCIVersion)
 	case "id":
-		return r.text(&s.ID)
+		return r.Text(&s.ID)
 	case "phase":
-		return r.text((*string)(&s.Phase))
+		return r.Text((*string)(&s.Phase))
 	case "bundle":
-		return r.text(&s.Bundle)
+		return r.Text(&s.Bundle)
 	case "rootfs":
-		return r.text(&s.Rootfs)
+		return r.Text(&s.Rootfs)
 	case "created":
-		return r.time(&s.Created)
+		return readTime(r, &s.Created)
 	case "owner":
-		return r.int(&s.Owner)
+		return r.Int(&s.Owner)
 	case "annotations":
-		return r.texts(&s.Annotations)
+		return r.Texts(&s.Annotations)
 	case "config":
-		return r.rest(&s.Config)
+		return r.Rest(&s.Config)
 	}
 	return s.processField(r, key)
 }
 
-func (s *State) processField(r *reader, key string) error {
+func (s *State) processField(r *object.Reader, key string) error {
 	switch key {
 	case "pid":
-		return r.int(&s.Pid)
+		return r.Int(&s.Pid)
 	case "pidStart":
-		return r.number(&s.PidStart)
+		return r.Number(&s.PidStart)
 	case "creatorPid":
-		return r.int(&s.CreatorPid)
+		return r.Int(&s.CreatorPid)
 	case "creatorStart":
-		return r.number(&s.CreatorStart)
+		return r.Number(&s.CreatorStart)
 	case "hostMount":
-		return r.number(&s.HostMount)
+		return r.Number(&s.HostMount)
 	case "noNewKeyring":
-		return r.flag(&s.NoNewKeyring)
+		return r.Flag(&s.NoNewKeyring)
 	case "timeNamespace":
-		return r.flag(&s.TimeNamespace)
+		return r.Flag(&s.TimeNamespace)
 	case "descriptors":
-		return r.raw(&s.Descriptors)
+		return r.Raw(&s.Descriptors)
 	case "cgroup":
-		return r.raw(&s.Cgroup)
+		return r.Raw(&s.Cgroup)
 	case "intelRdt":
-		return r.raw(&s.IntelRdt)
+		return r.Raw(&s.IntelRdt)
 	case "startSteps":
-		return r.raw(&s.StartSteps)
+		return r.Raw(&s.StartSteps)
 	case "updated":
-		return r.raw(&s.Updated)
+		return r.Raw(&s.Updated)
 	}
-	return r.raw(new([]byte))
+	return r.Raw(new([]byte))
 }
 
-func (r *reader) time(v *time.Time) error {
+func readTime(r *object.Reader, v *time.Time) error {
 	var text string
-	if err := r.text(&text); err != nil {
+	if err := r.Text(&text); err != nil {
 		return err
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	*v = t.UTC()
 	return err
-}
-
-// flag reads a JSON true; whatever else is false.
-func (r *reader) flag(v *bool) error {
-	var text []byte
-	err := r.raw(&text)
-	*v = string(text) == "true"
-	return err
-}
-
-// rest takes the last field's value, up to the object's end, without a look
-// into it.
-func (r *reader) rest(v *[]byte) error {
-	end := len(bytes.TrimRight(r.data, " \t\r\n")) - 1
-	if end < r.pos || r.data[end] != '}' {
-		return r.errorf("the end is missing")
-	}
-	*v = r.data[r.pos:end:end]
-	r.pos = end
-	return nil
 }

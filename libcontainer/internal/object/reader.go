@@ -1,4 +1,4 @@
-package state
+package object
 
 import (
 	"bytes"
@@ -8,18 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// reader reads JSON from memory, one value after the other.
-type reader struct {
+// Reader reads JSON from memory, one value after the other.
+type Reader struct {
 	data []byte
 	pos  int
 }
 
-func (r *reader) errorf(format string, args ...any) error {
+// NewReader reads data.
+func NewReader(data []byte) *Reader { return &Reader{data: data} }
+
+func (r *Reader) errorf(format string, args ...any) error {
 	return fmt.Errorf("offset %d: %s", r.pos, fmt.Sprintf(format, args...))
 }
 
 // peek skips white space and returns the next byte, 0 at the end.
-func (r *reader) peek() byte {
+func (r *Reader) peek() byte {
 	for ; r.pos < len(r.data); r.pos++ {
 		switch c := r.data[r.pos]; c {
 		case ' ', '\t', '\r', '\n':
@@ -30,7 +33,7 @@ func (r *reader) peek() byte {
 	return 0
 }
 
-func (r *reader) expect(c byte) error {
+func (r *Reader) expect(c byte) error {
 	if got := r.peek(); got != c {
 		return r.errorf("want %q, got %q", c, got)
 	}
@@ -38,8 +41,8 @@ func (r *reader) expect(c byte) error {
 	return nil
 }
 
-// object calls value for each key of an object. value reads what follows.
-func (r *reader) object(value func(key string) error) error {
+// Object calls value for each key of an object. value reads what follows.
+func (r *Reader) Object(value func(key string) error) error {
 	if err := r.expect('{'); err != nil {
 		return err
 	}
@@ -58,9 +61,9 @@ func (r *reader) object(value func(key string) error) error {
 	}
 }
 
-func (r *reader) member(value func(key string) error) error {
+func (r *Reader) member(value func(key string) error) error {
 	var key string
-	if err := r.text(&key); err != nil {
+	if err := r.Text(&key); err != nil {
 		return err
 	}
 	if err := r.expect(':'); err != nil {
@@ -69,20 +72,22 @@ func (r *reader) member(value func(key string) error) error {
 	return value(key)
 }
 
-func (r *reader) texts(v *map[string]string) error {
+// Texts reads an object of strings.
+func (r *Reader) Texts(v *map[string]string) error {
 	m := map[string]string{}
 	*v = m
-	return r.object(func(key string) error {
+	return r.Object(func(key string) error {
 		var s string
-		err := r.text(&s)
+		err := r.Text(&s)
 		m[key] = s
 		return err
 	})
 }
 
-func (r *reader) int(v *int) error {
+// Int reads a number that is not negative and has 32 bits.
+func (r *Reader) Int(v *int) error {
 	var n uint64
-	if err := r.number(&n); err != nil {
+	if err := r.Number(&n); err != nil {
 		return err
 	}
 	if n > 1<<32 {
@@ -92,7 +97,8 @@ func (r *reader) int(v *int) error {
 	return nil
 }
 
-func (r *reader) number(v *uint64) error {
+// Number reads a number that is not negative.
+func (r *Reader) Number(v *uint64) error {
 	r.peek()
 	start := r.pos
 	for r.pos < len(r.data) && '0' <= r.data[r.pos] && r.data[r.pos] <= '9' {
@@ -106,8 +112,8 @@ func (r *reader) number(v *uint64) error {
 	return nil
 }
 
-// text reads a string. Bytes that are not UTF-8 are kept, as paths must.
-func (r *reader) text(v *string) error {
+// Text reads a string. Bytes that are not UTF-8 are kept, as paths must.
+func (r *Reader) Text(v *string) error {
 	if err := r.expect('"'); err != nil {
 		return err
 	}
@@ -130,7 +136,7 @@ func (r *reader) text(v *string) error {
 
 // escapedText reads the string that began at start, and has its first
 // backslash here.
-func (r *reader) escapedText(v *string, start int) error {
+func (r *Reader) escapedText(v *string, start int) error {
 	buf := append([]byte(nil), r.data[start:r.pos]...)
 	for r.pos < len(r.data) {
 		c := r.data[r.pos]
@@ -154,7 +160,7 @@ func (r *reader) escapedText(v *string, start int) error {
 }
 
 // escape appends what stands behind a backslash.
-func (r *reader) escape(buf []byte) ([]byte, error) {
+func (r *Reader) escape(buf []byte) ([]byte, error) {
 	if r.pos == len(r.data) {
 		return nil, r.errorf("string without an end")
 	}
@@ -174,7 +180,7 @@ func (r *reader) escape(buf []byte) ([]byte, error) {
 
 // unicode appends the character behind \u, of two such where they are a
 // surrogate pair.
-func (r *reader) unicode(buf []byte) ([]byte, error) {
+func (r *Reader) unicode(buf []byte) ([]byte, error) {
 	c, err := r.hex4()
 	if err != nil {
 		return nil, err
@@ -190,7 +196,7 @@ func (r *reader) unicode(buf []byte) ([]byte, error) {
 	return utf8.AppendRune(buf, c), nil
 }
 
-func (r *reader) hex4() (rune, error) {
+func (r *Reader) hex4() (rune, error) {
 	if len(r.data)-r.pos < 4 {
 		return 0, r.errorf("string without an end")
 	}
@@ -202,9 +208,9 @@ func (r *reader) hex4() (rune, error) {
 	return rune(n), nil
 }
 
-// raw takes one value as it stands. Only its brackets and strings are looked
+// Raw takes one value as it stands. Only its brackets and strings are looked
 // at, which is what its end depends on.
-func (r *reader) raw(v *[]byte) error {
+func (r *Reader) Raw(v *[]byte) error {
 	c := r.peek()
 	start := r.pos
 	var err error
@@ -220,7 +226,7 @@ func (r *reader) raw(v *[]byte) error {
 	return err
 }
 
-func (r *reader) skipNested() error {
+func (r *Reader) skipNested() error {
 	depth := 0
 	for r.pos < len(r.data) {
 		switch r.data[r.pos] {
@@ -242,7 +248,7 @@ func (r *reader) skipNested() error {
 	return r.errorf("value without an end")
 }
 
-func (r *reader) skipText() error {
+func (r *Reader) skipText() error {
 	for i := r.pos + 1; i < len(r.data); i++ {
 		switch r.data[i] {
 		case '\\':
@@ -256,13 +262,59 @@ func (r *reader) skipText() error {
 }
 
 // skipLiteral skips a number, true, false or null.
-func (r *reader) skipLiteral() error {
+func (r *Reader) skipLiteral() error {
 	start := r.pos
-	for r.pos < len(r.data) && allowedInID(r.data[r.pos]) {
+	for r.pos < len(r.data) && inLiteral(r.data[r.pos]) {
 		r.pos++
 	}
 	if r.pos == start {
 		return r.errorf("want a value")
 	}
+	return nil
+}
+
+func inLiteral(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '+' || c == '-' || c == '.'
+}
+
+// Flag reads a JSON true; whatever else is false.
+func (r *Reader) Flag(v *bool) error {
+	var text []byte
+	err := r.Raw(&text)
+	*v = string(text) == "true"
+	return err
+}
+
+// List reads an array of strings.
+func (r *Reader) List(v *[]string) error {
+	if err := r.expect('['); err != nil {
+		return err
+	}
+	list := []string{}
+	for r.peek() != ']' {
+		if len(list) > 0 {
+			if err := r.expect(','); err != nil {
+				return err
+			}
+		}
+		var s string
+		if err := r.Text(&s); err != nil {
+			return err
+		}
+		list = append(list, s)
+	}
+	*v = list
+	return r.expect(']')
+}
+
+// Rest takes the last field's value, up to the object's end, without a look
+// into it.
+func (r *Reader) Rest(v *[]byte) error {
+	end := len(bytes.TrimRight(r.data, " \t\r\n")) - 1
+	if end < r.pos || r.data[end] != '}' {
+		return r.errorf("the end is missing")
+	}
+	*v = r.data[r.pos:end:end]
+	r.pos = end
 	return nil
 }
