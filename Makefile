@@ -10,7 +10,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-dev
 # What the tests and the demo need: a static busybox as a root file system, the
 # programs that write id maps of a user namespace, and what the tests look with.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time
 # What a guest to test in is made of and runs on.
@@ -70,8 +70,12 @@ leaks: deps build ## make 1,200 containers twice, and look for what is left
 demo: deps build ## run a container from Debian's busybox, and show its plan
 	contrib/demo/busybox bin/davit
 
-install: build ## install the programs below $(DESTDIR)$(PREFIX)
+install: build ## install programs, manual pages and completions below $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/*.8
+	install -D -m 644 contrib/completions/davit.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/davit
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions contrib/completions/_davit
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d contrib/completions/davit.fish
 
 generate: ## write the generated code and the stage's program again
 	$(GO) generate ./...

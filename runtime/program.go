@@ -128,10 +128,14 @@ func (p *program) emptyRoot() *cobra.Command {
 // fullRoot is the whole command tree, for shell completion and manual pages.
 func (p *program) fullRoot() *cobra.Command {
 	root := p.emptyRoot()
+	root.TraverseChildren = true // global flags stand before the command
 	root.Flags().AddFlagSet(p.globals.flags(p.name))
 	for _, c := range commands() {
-		root.AddCommand(c.build(p))
+		cmd := c.build(p)
+		p.completeArguments(cmd)
+		root.AddCommand(cmd)
 	}
+	completeFlags(root)
 	return root
 }
 

@@ -1,0 +1,31 @@
+package davit_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestInstall installs what is built to another place.
+func TestInstall(t *testing.T) {
+	if _, err := os.Stat("bin/davit"); err != nil {
+		t.Skip("needs bin/davit: make build")
+	}
+	dir := t.TempDir()
+	out, err := exec.Command("make", "-o", "build", "install", "DESTDIR="+dir, "PREFIX=/opt").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{
+		"bin/davit", "share/man/man8/davit.8", "share/man/man8/davit-exec.8", "share/bash-completion/completions/davit",
+		"share/zsh/site-functions/_davit", "share/fish/vendor_completions.d/davit.fish",
+	} {
+		if found, _ := filepath.Glob(filepath.Join(dir, "opt", want)); len(found) != 1 {
+			t.Errorf("%s is not installed", want)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*")); len(found) != 1 {
+		t.Errorf("besides the prefix there is %v", found)
+	}
+}
