@@ -67,9 +67,9 @@ func (l *launcher) run(argv []string) (wall, cpu time.Duration, err error) {
 	late := time.AfterFunc(patience, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	status, cpu, err := wait(pid)
 	wall = time.Since(begin)
-	inTime := late.Stop()
+	when := punctuality(late.Stop())
 	if err == nil {
-		err = l.verdict(status, inTime)
+		err = l.verdict(status, when)
 	}
 	return wall, cpu, err
 }
@@ -77,17 +77,10 @@ func (l *launcher) run(argv []string) (wall, cpu time.Duration, err error) {
 // wait reaps children until the one that it waits for has ended.
 func wait(pid int) (status syscall.WaitStatus, cpu time.Duration, err error) {
 	for {
-		var usage syscall.Rusage
-		got, err := syscall.Wait4(-1, &status, 0, &usage)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		if err != nil {
-			return 0, 0, fmt.Errorf("waiting for process %d: %w", pid, err)
-		}
-		cpu += processorTime(&usage)
-		if got == pid {
-			return status, cpu, nil
+		got, status, used, err := waitAny()
+		cpu += used
+		if err != nil || got == pid {
+			return status, cpu, err
 		}
 	}
 }
@@ -109,15 +102,23 @@ func processorTime(usage *syscall.Rusage) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
+// punctuality tells whether a command had to be killed because it took too long.
+type punctuality bool
+
+const (
+	inTime  punctuality = true
+	tooLate punctuality = false
+)
+
 // verdict is nil for a command that ended well; otherwise an error that says
 // how it ended and the last line that it printed.
-func (l *launcher) verdict(status syscall.WaitStatus, inTime bool) error {
+func (l *launcher) verdict(status syscall.WaitStatus, when punctuality) error {
 	if status.Exited() && status.ExitStatus() == 0 {
 		return nil
 	}
 	how := fmt.Sprintf("exit status %d", status.ExitStatus())
 	switch {
-	case !inTime:
+	case when == tooLate:
 		how = fmt.Sprintf("killed after %v", patience)
 	case status.Signaled():
 		how = status.Signal().String()

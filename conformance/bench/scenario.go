@@ -22,6 +22,7 @@ type scenario struct {
 	// before makes the container that all rounds of a runtime use; nil where
 	// the steps make their own.
 	before func(b *bench, p peer, id string) commands
+	width  int // how many commands at a time; 0 for one, of which each is watched alone
 }
 
 // scenarios are all that can be measured, in order.
@@ -69,6 +70,10 @@ var scenarios = []scenario{
 			return commands{b.command(p, "exec", id, "/bin/true")}
 		},
 	},
+	execStorm(1),
+	execStorm(10),
+	execStorm(50),
+	execStorm(100),
 	{
 		name: "version", about: "--version",
 		measure: measureRounds,
@@ -86,6 +91,28 @@ func runLasting(b *bench, p peer, id string) commands {
 		b.command(p, "create", "--bundle", b.bundle("lasting"), id),
 		b.command(p, "start", id),
 	}
+}
+
+// execStorm is many execs at a time.
+func execStorm(width int) scenario {
+	return scenario{
+		name: fmt.Sprintf("exec-storm-%d", width), about: fmt.Sprintf("exec of /bin/true in a container that runs, %d at a time", width),
+		measure: measureStorms,
+		before:  runLasting,
+		width:   width,
+		steps: func(b *bench, p peer, id string) commands {
+			return commands{b.command(p, "exec", id, "/bin/true")}
+		},
+	}
+}
+
+// high is the quantile in the table's third column: of a storm, what one in a
+// hundred commands waits.
+func (s scenario) high() float64 {
+	if s.width > 0 {
+		return 0.99
+	}
+	return 0.9
 }
 
 // scenarioNames are the names that -only takes.

@@ -15,11 +15,12 @@ func printTable(w io.Writer, s scenario, rows []result, baselines []string) {
 	if s.name == "memory-floor" {
 		fmt.Fprintln(out, "\tKiB\t")
 	} else {
-		fmt.Fprintln(out, "\twall ms\tp10\tp90\tcpu ms\tp10\tp90\tpeak MB\t"+ratioHeads(rows, baselines))
+		high := fmt.Sprintf("p%.0f", 100*s.high())
+		fmt.Fprintln(out, "\twall ms\tp10\t"+high+"\tcpu ms\tp10\t"+high+"\tpeak MB\t"+ratioHeads(rows, baselines))
 	}
 	for _, r := range rows {
 		if r.err == nil {
-			fmt.Fprintf(out, "%s\t%s\n", r.peer, figures(r, rows, baselines))
+			fmt.Fprintf(out, "%s\t%s\n", r.peer, figures(s, r, rows, baselines))
 		}
 	}
 	out.Flush()
@@ -31,14 +32,14 @@ func printTable(w io.Writer, s scenario, rows []result, baselines []string) {
 }
 
 // figures are the cells of one runtime.
-func figures(r result, rows []result, baselines []string) string {
+func figures(s scenario, r result, rows []result, baselines []string) string {
 	if r.floorKiB > 0 {
 		return fmt.Sprintf("%d\t", r.floorKiB)
 	}
 	cells := []string{
-		ms(median(r.wall)), ms(quantile(r.wall, 0.1)), ms(quantile(r.wall, 0.9)),
-		ms(median(r.cpu)), ms(quantile(r.cpu, 0.1)), ms(quantile(r.cpu, 0.9)),
-		fmt.Sprintf("%.1f", float64(median(r.peakKiB))/1024),
+		ms(median(r.wall)), ms(quantile(r.wall, 0.1)), ms(quantile(r.wall, s.high())),
+		ms(median(r.cpu)), ms(quantile(r.cpu, 0.1)), ms(quantile(r.cpu, s.high())),
+		mib(r.peakKiB),
 	}
 	for _, b := range present(rows, baselines) {
 		cells = append(cells, ratio(median(r.wall), median(b.wall)), ratio(median(r.cpu), median(b.cpu)))
@@ -65,6 +66,14 @@ func present(rows []result, baselines []string) []result {
 		}
 	}
 	return found
+}
+
+// mib is the median of figures in KiB.
+func mib(kib []int) string {
+	if len(kib) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", float64(median(kib))/1024)
 }
 
 // ms is a time in milliseconds.
