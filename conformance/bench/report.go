@@ -27,14 +27,15 @@ type reportPeer struct {
 
 // reportEntry is what one runtime did in one scenario, sample by sample.
 type reportEntry struct {
-	Cgroup   view.View `json:"cgroup"`
-	Scenario string    `json:"scenario"`
-	Runtime  string    `json:"runtime"`
-	WallMS   []float64 `json:"wallMs,omitempty"`
-	CPUMS    []float64 `json:"cpuMs,omitempty"`
-	PeakKiB  []int     `json:"peakKiB,omitempty"`
-	FloorKiB int       `json:"floorKiB,omitempty"`
-	Error    string    `json:"error,omitempty"`
+	Cgroup   view.View                `json:"cgroup"`
+	Scenario string                   `json:"scenario"`
+	Runtime  string                   `json:"runtime"`
+	WallMS   []float64                `json:"wallMs,omitempty"`
+	CPUMS    []float64                `json:"cpuMs,omitempty"`
+	PeakKiB  []int                    `json:"peakKiB,omitempty"`
+	FloorKiB int                      `json:"floorKiB,omitempty"`
+	Events   map[string][]disturbance `json:"events,omitempty"`
+	Error    string                   `json:"error,omitempty"`
 }
 
 // writeJSON writes the report, where a file is named.
@@ -64,7 +65,7 @@ func entry(r result) reportEntry {
 	e := reportEntry{
 		Cgroup: r.view, Scenario: r.scenario, Runtime: r.peer,
 		WallMS: milliseconds(r.wall), CPUMS: milliseconds(r.cpu),
-		PeakKiB: r.peakKiB, FloorKiB: r.floorKiB,
+		PeakKiB: r.peakKiB, FloorKiB: r.floorKiB, Events: r.events,
 	}
 	if r.err != nil {
 		e.Error = r.err.Error()

@@ -13,11 +13,12 @@ type result struct {
 	view     view.View
 	scenario string
 	peer     string
-	wall     []time.Duration // one a round
-	cpu      []time.Duration // user and system, one a round
-	peakKiB  []int           // resident memory of the largest process, a few rounds
-	floorKiB int             // memory-floor only
-	err      error           // why there are no figures
+	wall     []time.Duration          // one a round
+	cpu      []time.Duration          // user and system, one a round
+	peakKiB  []int                    // resident memory of the largest process, a few rounds
+	floorKiB int                      // memory-floor only
+	events   map[string][]disturbance // of each operation; events only
+	err      error                    // why there are no figures
 }
 
 // peakRounds is how often peak memory is looked at: it hardly varies.

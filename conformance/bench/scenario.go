@@ -80,6 +80,10 @@ var scenarios = []scenario{
 		steps:   func(_ *bench, p peer, _ string) commands { return commands{{p.path, "--version"}} },
 	},
 	{
+		name: "events", about: "changes of the host's mount table, and messages to D-Bus, of each operation",
+		measure: measureEvents,
+	},
+	{
 		name: "memory-floor", about: "the least memory limit under which /bin/true starts and exits with 0",
 		needs: "memory", measure: measureFloors,
 	},

@@ -11,6 +11,10 @@ import (
 
 // printTable prints what the runtimes did in one scenario.
 func printTable(w io.Writer, s scenario, rows []result, baselines []string) {
+	if s.name == "events" {
+		printEvents(w, rows)
+		return
+	}
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if s.name == "memory-floor" {
 		fmt.Fprintln(out, "\tKiB\t")
@@ -24,6 +28,11 @@ func printTable(w io.Writer, s scenario, rows []result, baselines []string) {
 		}
 	}
 	out.Flush()
+	printFailures(w, rows)
+}
+
+// printFailures says which runtimes have no figures, and why.
+func printFailures(w io.Writer, rows []result) {
 	for _, r := range rows {
 		if r.err != nil {
 			fmt.Fprintf(w, "%s: failed: %v\n", r.peer, r.err)

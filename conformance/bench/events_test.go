@@ -1,0 +1,87 @@
+package main
+
+import (
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
+)
+
+func TestMountWatchCounts(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	var missing error
+	err := view.In(view.Host, func(dir string) error {
+		w, err := watchMounts()
+		if err != nil {
+			missing = err
+			return nil
+		}
+		defer w.close()
+		for i, change := range []func() error{
+			func() error { return nil },
+			func() error { return unix.Mount("tmpfs", dir, "tmpfs", 0, "") },
+			func() error { return unix.Unmount(dir, 0) },
+		} {
+			if err := change(); err != nil {
+				return err
+			}
+			if n, err := w.count(); n != min(i, 1) || err != nil {
+				t.Errorf("change %d: %d events, %v", i, n, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing != nil {
+		t.Skip(missing)
+	}
+}
+
+func TestBusWatchCounts(t *testing.T) {
+	message := func(fields, body int) string {
+		m := make([]byte, 16+(fields+7)/8*8+body)
+		m[0], m[4], m[12] = 'l', byte(body), byte(fields)
+		return string(m)
+	}
+	stream := "\x00AUTH EXTERNAL 30\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n" + message(3, 5) + message(0, 0) + message(16, 200)
+	for _, size := range []int{1, 7, len(stream)} {
+		var w busWatch
+		look := w.counter()
+		for rest := []byte(stream); len(rest) > 0; rest = rest[min(size, len(rest)):] {
+			look(rest[:min(size, len(rest))])
+		}
+		if got := w.count(); got != 3 {
+			t.Errorf("in pieces of %d bytes: %d messages, want 3", size, got)
+		}
+	}
+}
+
+// TestBusWatchWithoutABus counts attempts to connect.
+func TestBusWatchWithoutABus(t *testing.T) {
+	if hasSystemd() {
+		t.Skip("the system's D-Bus is here: an attempt to connect succeeds")
+	}
+	w, err := watchBus(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	conn, err := net.Dial("unix", strings.TrimPrefix(os.Getenv(busVariable), "unix:path="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("somebody answers: %d, %v", n, err)
+	}
+	if n := w.count(); n != 1 {
+		t.Errorf("%d messages, want 1", n)
+	}
+}
