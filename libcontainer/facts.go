@@ -22,6 +22,7 @@ func (b *Bundle) facts(o *CreateOptions) (plan.Facts, error) {
 			return f, err
 		}
 	}
+	f.OverlayAppends = b.hasLongOptions() && !host.Kernel().Before(host.Version{Major: 6, Minor: 5})
 	if o.NoPivot {
 		mounts, err := host.FullProcMounts()
 		if err != nil {
@@ -60,6 +61,16 @@ func setgroupsDenied(l *specs.Linux, caps uint64) bool {
 	}
 	maps := idmap.Maps{UIDs: l.UIDMappings, GIDs: l.GIDMappings}
 	return idmap.Choose(maps, caps, os.Geteuid(), os.Getegid()).GIDs == idmap.Self
+}
+
+// hasLongOptions tells whether it matters how a file system can be given them.
+func (b *Bundle) hasLongOptions() bool {
+	for i := range b.Spec.Mounts {
+		if plan.HasLongOptions(b.Spec.Mounts[i].Options) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *Bundle) mountsCgroups() bool {

@@ -29,6 +29,8 @@ type Facts struct {
 	// Refused are system calls, "openat2" and "mount_setattr", that the kernel
 	// has and a container host refuses to what runs in its containers.
 	Refused []string
+	// OverlayAppends: overlayfs takes its lower directories one by one.
+	OverlayAppends bool
 	// InUserNamespace: davit runs in a user namespace, where mknod(2) of devices is refused.
 	InUserNamespace bool
 }

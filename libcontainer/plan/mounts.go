@@ -2,6 +2,7 @@ package plan
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,6 +98,14 @@ func (c *compiler) createFS(m *specs.Mount, o *mountOptions, dest string) {
 	source := m.Source
 	if source == "" {
 		source = m.Type
+	}
+	if m.Type == "overlay" && c.facts.OverlayAppends {
+		options = appendLayers(options)
+	}
+	if slices.ContainsFunc(options, tooLong) {
+		flags, data := classicOptions(options)
+		c.do(doing, OpMountFS, str(m.Type), str(source), num(flags), str(data), num(attrs))
+		return
 	}
 	c.do(doing, OpNewFS, str(m.Type), str(source), list(options), num(attrs), str(inherit))
 }

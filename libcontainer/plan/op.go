@@ -19,6 +19,7 @@ const (
 	OpPropagate
 	OpRoot
 	OpNewFS
+	OpMountFS
 	OpOpenTree
 	OpTakeTree
 	OpMapTree
@@ -114,6 +115,7 @@ var definitions = [opCount]definition{
 	OpPropagate:    {"propagate", "sx", [8]string{"path", "flags"}},
 	OpRoot:         {"root", "si", [8]string{"path", "mount"}},
 	OpNewFS:        {"new-fs", "sslxs", [8]string{"type", "source", "options", "attributes", "inherit_mode"}},
+	OpMountFS:      {"mount-fs", "ssxsx", [8]string{"type", "source", "flags", "data", "attributes"}},
 	OpOpenTree:     {"open-tree", "sx", [8]string{"source", "flags"}},
 	OpTakeTree:     {"take-tree", "s", [8]string{"name"}},
 	OpMapTree:      {"map-tree", "fx", [8]string{"userns", "flags"}},

@@ -17,6 +17,7 @@ enum { ATTACH_PLAIN = 1, ATTACH_ON_PROC = 2, ATTACH_ONLY_PROC = 4 };
 enum { ATTR_RECURSIVE = 1 };
 
 int tree_fd = -1;
+static const char *root_path;
 static int empty_fd = -1, empty_used, tree_attached;
 
 int hold_tree(int fd)
@@ -101,6 +102,22 @@ int op_new_fs(const struct step *s)
 		return note_fs(fs);
 	close(fs);
 	return hold_tree(tree);
+}
+
+/* op_mount_fs is for options that fsconfig does not take: mount(2) needs a
+ * place, which is the root's for a moment. */
+int op_mount_fs(const struct step *s)
+{
+	if (strlen(str(s, 3)) > 4095)
+		return note(E2BIG, "the options do not fit into a page");
+	if (mount(str(s, 1), root_path, str(s, 0), num(s, 2), str(s, 3)))
+		return -1;
+	int failed = hold_tree(clone_tree(AT_FDCWD, root_path, 0)), error = errno;
+	if (umount2(root_path, MNT_DETACH))
+		return -1;
+	errno = error;
+	struct mount_attr attr = { .attr_set = num(s, 4) };
+	return failed ? -1 : set_attributes(tree_fd, attr, 0);
 }
 
 int op_open_tree(const struct step *s) { return hold_tree(clone_tree(AT_FDCWD, str(s, 0), num(s, 1))); }
@@ -276,7 +293,7 @@ enum { ROOT_OPEN, ROOT_MOUNT, ROOT_ISOLATED, ROOT_ON_HOST };
  * ROOT_*. Hooks that come before the root is entered find themselves in it. */
 int op_root(const struct step *s)
 {
-	const char *path = str(s, 0);
+	const char *path = root_path = str(s, 0);
 	if (num(s, 1) != ROOT_OPEN) {
 		if (num(s, 1) == ROOT_ISOLATED && isolate(path))
 			return -1;

@@ -13,6 +13,7 @@
 	X(propagate, "sx") \
 	X(root, "si") \
 	X(new_fs, "sslxs") \
+	X(mount_fs, "ssxsx") \
 	X(open_tree, "sx") \
 	X(take_tree, "s") \
 	X(map_tree, "fx") \
