@@ -92,8 +92,8 @@ func (e *Entry) Directory() (*os.File, error) {
 	if err != nil && e.manager.saved.Rootless {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("opening cgroup %s: %w", relative(e.paths[""]), cause(err))
+	if err != nil { // Compat(runc): its integration tests look for " adding pid "
+		return nil, fmt.Errorf("adding pid 0 to cgroup %s: %w", relative(e.paths[""]), cause(err))
 	}
 	return dir, nil
 }

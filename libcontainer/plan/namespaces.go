@@ -114,7 +114,7 @@ func (c *compiler) enterBySelf() {
 
 func (c *compiler) enterAll() {
 	for _, e := range c.opts.Entrances {
-		c.do("entering the cgroup "+path.Dir(e.File), OpEnter, str(e.File), truth(e.Optional))
+		c.do("adding pid 0 to cgroup "+path.Dir(e.File), OpEnter, str(e.File), truth(e.Optional))
 	}
 }
 
