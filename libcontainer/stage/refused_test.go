@@ -37,7 +37,7 @@ func TestRefusedAttributes(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(root, "a/b"), 0o755))
 	attrs := int(unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOATIME)
 	s := start(t, inRoot(root,
-		tmpfs("one"),
+		step(plan.OpNewFS, "tmpfs", "one", []string{"mode=755"}, unix.MOUNT_ATTR_NOEXEC, ""),
 		step(plan.OpSetAttr, unix.MOUNT_ATTR_NODEV, 0, 0, 0, 0),
 		step(plan.OpSetAttr, attrs, unix.MOUNT_ATTR__ATIME, unix.MOUNT_ATTR_NOEXEC, 0, 0),
 		step(plan.OpAttach, "/a", 0),
