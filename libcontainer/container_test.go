@@ -91,13 +91,13 @@ func TestFiveWaysNotToStart(t *testing.T) {
 		{"not executable", "/etc/text", `exec: "/etc/text": permission denied`,
 			func(b *box) { b.file("etc/text", "#!/bin/sh\n", 0o644) }},
 		{"directory", "/etc", `exec: "/etc": is a directory`, func(*box) {}},
-		{"interpreter", "/bin/dynamic", `exec: "/bin/dynamic": no such file or directory [its ELF interpreter /nonexistent/ld.so is missing]`,
+		{"interpreter", "/bin/dynamic", `exec /bin/dynamic: no such file or directory [its ELF interpreter /nonexistent/ld.so is missing]`,
 			func(b *box) { b.dynamic("bin/dynamic", "-Wl,--dynamic-linker=/nonexistent/ld.so") }},
-		{"carriage return", "/bin/crlf", `exec: "/bin/crlf": no such file or directory [its first line ends in a carriage return: "#!/bin/sh\r"]`,
+		{"carriage return", "/bin/crlf", `exec /bin/crlf: no such file or directory [its first line ends in a carriage return: "#!/bin/sh\r"]`,
 			func(b *box) { b.file("bin/crlf", "#!/bin/sh\r\necho hi\r\n", 0o755) }},
-		{"script interpreter", "/bin/script", `exec: "/bin/script": no such file or directory [its interpreter /bin/nobody is missing]`,
+		{"script interpreter", "/bin/script", `exec /bin/script: no such file or directory [its interpreter /bin/nobody is missing]`,
 			func(b *box) { b.file("bin/script", "#!/bin/nobody\n", 0o755) }},
-		{"neither", "/bin/data", `exec: "/bin/data": exec format error [it is neither a program of this architecture nor a script with a #! line]`,
+		{"neither", "/bin/data", `exec /bin/data: exec format error [it is neither a program of this architecture nor a script with a #! line]`,
 			func(b *box) { b.file("bin/data", "data\n", 0o755) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {

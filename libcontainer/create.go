@@ -164,6 +164,7 @@ func (c *creation) saveCreated() error {
 // hand lets the container go: the stage waits for start, on its socket or,
 // where this process will start it, for one more word.
 func (c *creation) hand() (*Container, error) {
+	c.runtime.debugf("init: closing the pipe to signal completion") // Compat(runc): as tellStage
 	container := &Container{runtime: c.runtime, dir: c.dir, state: c.state, spec: c.bundle.Spec, cgroup: c.cgroup, pidfd: c.stage.Pidfd}
 	if !c.options.StartLater {
 		container.starter = &conversation{control: c.stage.Control, describe: describeIn(c.plan), warn: c.runtime.warn}

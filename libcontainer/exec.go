@@ -320,6 +320,7 @@ func (e *execution) writePidFile() error {
 // finish lets the stage execute the program, and hears whether it could.
 func (e *execution) finish() error {
 	talk := &conversation{control: e.stage.Control, describe: describeIn(e.plan), warn: e.runtime.warn}
+	e.runtime.debugf("setns_init: about to exec") // Compat(runc): as tellStage
 	if err := talk.proceed(); err != nil {
 		return err
 	}

@@ -84,8 +84,18 @@ func (m *making) startStage() error {
 		}
 	}
 	m.cloned = launch.Cgroup != nil
-	m.stage, err = stage.Start(launch)
+	if m.stage, err = stage.Start(launch); err == nil {
+		m.tellStage()
+	}
 	return err
+}
+
+// tellStage logs that there is a stage.
+// Compat(runc): its integration tests look for what its log says of its
+// processes: "nsexec container setup", "child process in init()".
+func (m *making) tellStage() {
+	m.runtime.debugf("nsexec container setup: the stage is process %d", m.stage.Pid)
+	m.runtime.debugf("child process in init(): %d steps", len(m.plan.Steps))
 }
 
 // startAnyhow starts the stage in its cgroup, or outside where the kernel

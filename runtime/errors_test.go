@@ -46,7 +46,7 @@ func findError(program string, errno unix.Errno, detail string) error {
 }
 
 func execError(program string, errno unix.Errno, detail string) error {
-	return &libcontainer.StepError{Op: "exec", Doing: fmt.Sprintf("exec: %q", program), Errno: errno, Detail: detail}
+	return &libcontainer.StepError{Op: "exec", Doing: "exec " + program, Errno: errno, Detail: detail}
 }
 
 func mountError(dest string, errno unix.Errno) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	devices "github.com/opencontainers/cgroups/devices/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -83,7 +84,7 @@ func deviceRules(spec *specs.Spec) ([]*devices.Rule, error) {
 func deviceRule(d specs.LinuxDeviceCgroup) (*devices.Rule, error) {
 	rule := &devices.Rule{
 		Type: devices.WildcardDevice, Major: devices.Wildcard, Minor: devices.Wildcard,
-		Permissions: devices.Permissions(d.Access), Allow: d.Allow,
+		Allow: d.Allow,
 	}
 	switch d.Type {
 	case "", "a":
@@ -95,9 +96,11 @@ func deviceRule(d specs.LinuxDeviceCgroup) (*devices.Rule, error) {
 	if d.Access == "" {
 		return nil, errors.New("the access is empty")
 	}
-	if _, err := parseAccess(d.Access); err != nil {
-		return nil, err
+	permissions := strings.Map(knownAccess, d.Access)
+	if permissions == "" {
+		return nil, fmt.Errorf("the access %q has none of the letters r, w and m", d.Access)
 	}
+	rule.Permissions = devices.Permissions(permissions)
 	if d.Major != nil {
 		rule.Major = *d.Major
 	}
@@ -105,6 +108,15 @@ func deviceRule(d specs.LinuxDeviceCgroup) (*devices.Rule, error) {
 		rule.Minor = *d.Minor
 	}
 	return rule, nil
+}
+
+// knownAccess drops the letters that mean nothing.
+// Compat(runc): it ignores them.
+func knownAccess(letter rune) rune {
+	if strings.ContainsRune("rwm", letter) {
+		return letter
+	}
+	return -1
 }
 
 // parseAccess reads a set of the letters r, w and m.

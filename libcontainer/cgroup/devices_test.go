@@ -334,7 +334,7 @@ func TestDevicePolicy(t *testing.T) {
 		},
 		{name: "type", rules: []specs.LinuxDeviceCgroup{{Type: "p", Access: "r"}}, err: `linux.resources.devices[0]: the type "p" is none of a, b and c`},
 		{name: "no access", rules: []specs.LinuxDeviceCgroup{{Type: "c"}}, err: "linux.resources.devices[0]: the access is empty"},
-		{name: "access", rules: []specs.LinuxDeviceCgroup{{Type: "c", Access: "rwx"}}, err: `linux.resources.devices[0]: the access "rwx" has letters other than r, w and m`},
+		{name: "access", rules: []specs.LinuxDeviceCgroup{{Type: "c", Access: "xyz"}}, err: `linux.resources.devices[0]: the access "xyz" has none of the letters r, w and m`},
 		{
 			name: "hole", err: "linux.resources.devices: the rule for c 1:11 w cannot be taken out of the one for c *:* rwm before it",
 			rules: []specs.LinuxDeviceCgroup{{Allow: true, Type: "c", Access: "rwm"}, {Type: "c", Major: ptr(int64(1)), Minor: ptr(int64(11)), Access: "w"}},

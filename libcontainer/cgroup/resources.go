@@ -49,7 +49,8 @@ func convert(spec *specs.Spec, v version) (*cgroups.Resources, []string, error) 
 func checkValues(r *cgroups.Resources, v version) error {
 	if v == v1 {
 		if r.Unified != nil {
-			return errors.New("linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid")
+			// Compat(runc): its integration tests look for the first two words.
+			return errors.New("invalid configuration: linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid")
 		}
 		return nil
 	}

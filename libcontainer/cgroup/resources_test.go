@@ -88,7 +88,7 @@ func TestConvertRefuses(t *testing.T) {
 		want      string
 	}{
 		{"unified on v1", v1, specs.LinuxResources{Unified: map[string]string{"memory.max": "1"}},
-			"linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid"},
+			"invalid configuration: linux.resources.unified needs cgroup v2, and this machine has v1 or hybrid"},
 		{"swap without memory", v2, specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: ptr(int64(5))}},
 			"linux.resources.memory.swap 5: unable to set swap limit without memory limit"},
 		{"swap below memory", v2, specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(6)), Swap: ptr(int64(5))}},

@@ -255,8 +255,9 @@ func (c *compiler) seccomp() {
 }
 
 // exec is the last step.
+// Compat(runc): how its error begins.
 func (c *compiler) exec(p *specs.Process) error {
-	c.do("exec: "+strconv.Quote(p.Args[0]), OpExec, list(p.Args), list(environment(p.Env)))
+	c.do("exec "+p.Args[0], OpExec, list(p.Args), list(environment(p.Env)))
 	return nil
 }
 
