@@ -49,6 +49,7 @@ func (p *program) create(id string, c *creation) error {
 
 // prepare reads what the creation of a container depends on.
 func (p *program) prepare(id string, c *creation) (*libcontainer.Runtime, *libcontainer.Bundle, libcontainer.CreateOptions, error) {
+	libcontainer.SlowWatcher()
 	var none libcontainer.CreateOptions
 	rt, err := p.runtime()
 	if err != nil {

@@ -95,6 +95,7 @@ func (e *execFailure) Unwrap() error { return e.err }
 
 // exec executes a command in a container.
 func (p *program) exec(id string, args []string, e *executing) error {
+	libcontainer.SlowWatcher()
 	runtime.GOMAXPROCS(1) // nothing here runs side by side: a second thread that looks for work takes a tenth of the time
 	rt, err := p.runtime()
 	if err != nil {

@@ -13,13 +13,8 @@
 //go:debug updatemaxprocs=0
 package main
 
-import (
-	"os"
-
-	"github.com/davit-containers/davit/libcontainer"
-)
+import "os"
 
 func main() {
-	libcontainer.SlowWatcher()
 	os.Exit(newProgram(os.Args[0]).run(os.Args[1:]))
 }

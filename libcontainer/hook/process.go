@@ -33,14 +33,13 @@ func start(h *specs.Hook, o Options) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	release := sys.CleanThread()
+	sys.RestoreSlack()
 	proc, err := os.StartProcess(h.Path, argv(h), &os.ProcAttr{
 		Dir:   o.Dir,
 		Env:   environment(h, o.Env),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
 	})
-	release()
 	sys.CloseAll(files)
 	if err != nil {
 		sys.CloseAll(ends)

@@ -84,7 +84,7 @@ func (l *Launch) exec(program, control, steps *os.File) (*Process, error) {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.Cgroup.Fd())
 	}
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(program.Fd()))
-	defer sys.CleanThread()()
+	sys.RestoreSlack()
 	pid, _, err := syscall.StartProcess(path, []string{Name, strconv.Itoa(number)}, attr)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -46,13 +45,13 @@ func secondThread(pid int) int {
 	return 0
 }
 
-// CleanThread keeps the caller on its thread until release is called, to start
-// a process: without the slack that a thread inherits if the watcher has made
-// it, and that the process would inherit in turn.
-func CleanThread() (release func()) {
-	runtime.LockOSThread()
-	if slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err == nil && slack == watcherSlack {
-		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, defaultSlack, 0, 0, 0)
+// RestoreSlack comes right before a process is started: it takes the slack from
+// the thread that the process would inherit it from, if the watcher has made that
+// thread. It makes no scheduling point, and does not lock the thread, for which
+// Go would start another one.
+func RestoreSlack() {
+	slack, _, _ := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK, 0, 0)
+	if slack == watcherSlack {
+		unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, defaultSlack, 0)
 	}
-	return runtime.UnlockOSThread
 }

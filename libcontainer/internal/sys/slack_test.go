@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,12 +56,12 @@ func slackOf(t *testing.T, tid string) string {
 }
 
 func checkInherited(t *testing.T) {
-	release := CleanThread()
-	defer release()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, watcherSlack, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	CleanThread()()
+	RestoreSlack()
 	out, err := exec.Command("cat", "/proc/self/timerslack_ns").Output()
 	if got := strings.TrimSpace(string(out)); err != nil || got != strconv.Itoa(defaultSlack) {
 		t.Errorf("a process has inherited the slack %s, %v", got, err)
