@@ -12,7 +12,10 @@ import (
 // mountWatch counts the mounts and unmounts in the mount namespace of the
 // thread that made it: what wakes everybody on the host who watches the mount
 // table, as systemd does, and makes him read all of it.
-type mountWatch struct{ fd int }
+type mountWatch struct {
+	fd     int
+	coarse bool // it can only tell whether there was any
+}
 
 // The kernel's numbers.
 // Linux 6.15: fanotify(7) of mount namespaces.
@@ -23,8 +26,26 @@ const (
 	fanMountDetach   = 0x02000000
 )
 
-// watchMounts begins to count.
+// watchMounts begins to count. A kernel that does not report each mount tells
+// whether there was one.
 func watchMounts() (*mountWatch, error) {
+	w, err := watchEachMount()
+	if errors.Is(err, unix.EINVAL) {
+		return watchAnyMount()
+	}
+	return w, err
+}
+
+// watchAnyMount uses what has always been there.
+func watchAnyMount() (*mountWatch, error) {
+	fd, err := unix.Open("/proc/thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("watching the mount table: %w", err)
+	}
+	return &mountWatch{fd, true}, nil
+}
+
+func watchEachMount() (*mountWatch, error) {
 	ns, err := os.Open("/proc/thread-self/ns/mnt")
 	if err != nil {
 		return nil, err
@@ -36,13 +57,10 @@ func watchMounts() (*mountWatch, error) {
 			unix.Close(fd)
 		}
 	}
-	if errors.Is(err, unix.EINVAL) {
-		return nil, errors.New("this kernel does not report mounts by fanotify(7) [needs Linux 6.15]")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("watching the mount table: %w", err)
 	}
-	return &mountWatch{fd}, nil
+	return &mountWatch{fd, false}, nil
 }
 
 // close ends the watch.
@@ -50,6 +68,10 @@ func (w *mountWatch) close() { unix.Close(w.fd) }
 
 // count is how many events there were since the last time.
 func (w *mountWatch) count() (n int, err error) {
+	if w.coarse {
+		set := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLPRI}}
+		return unix.Poll(set, 0)
+	}
 	buf := make([]byte, 64<<10)
 	for {
 		size, err := unix.Read(w.fd, buf)

@@ -83,7 +83,7 @@ func removeCgroups() {
 }
 
 func TestCountsHaveATolerance(t *testing.T) {
-	before := sight{residue.Snapshot{"mount a": true}, map[string]int{residue.OpenFiles: 100}}
+	before := sight{residue.Snapshot{"a": "mount a"}, map[string]int{residue.OpenFiles: 100}}
 	tests := []struct {
 		name  string
 		after sight
@@ -92,7 +92,7 @@ func TestCountsHaveATolerance(t *testing.T) {
 		{"nothing more", sight{residue.Snapshot{}, map[string]int{residue.OpenFiles: 90}}, nil},
 		{"what others may have opened", sight{residue.Snapshot{}, map[string]int{residue.OpenFiles: 110}}, nil},
 		{"one for each container", sight{residue.Snapshot{}, map[string]int{residue.OpenFiles: 140}}, []string{"40 open files more after 40 containers"}},
-		{"a mount", sight{residue.Snapshot{"mount a": true, "mount b": true}, nil}, []string{"mount b"}},
+		{"a mount", sight{residue.Snapshot{"a": "mount a, elsewhere", "b": "mount b"}, nil}, []string{"mount b"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

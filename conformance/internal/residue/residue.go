@@ -21,8 +21,8 @@ type Where struct {
 	Trees []string // folders whose files count
 }
 
-// Snapshot is what was found, one line each.
-type Snapshot map[string]bool
+// Snapshot is what was found: a line for each thing, by what identifies it.
+type Snapshot map[string]string
 
 // Take looks, from the namespaces of the calling thread.
 func Take(w Where) (Snapshot, error) {
@@ -35,18 +35,18 @@ func Take(w Where) (Snapshot, error) {
 			return nil, err
 		}
 	}
-	if err := s.lines("mount", "/proc/thread-self/mountinfo"); err != nil {
+	if err := s.mounts(); err != nil {
 		return nil, err
 	}
-	return s, s.lines("socket", "/proc/thread-self/net/unix")
+	return s, s.sockets()
 }
 
 // New is what s has and before does not, sorted.
 func (s Snapshot) New(before Snapshot) []string {
 	var found []string
-	for _, line := range slices.Sorted(maps.Keys(s)) {
-		if !before[line] {
-			found = append(found, line)
+	for _, thing := range slices.Sorted(maps.Keys(s)) {
+		if _, known := before[thing]; !known {
+			found = append(found, s[thing])
 		}
 	}
 	return found
@@ -59,7 +59,7 @@ func (s Snapshot) cgroups(token string) error {
 			return nil // another's, which has just gone
 		}
 		if err == nil && d.IsDir() && strings.Contains(d.Name(), token) {
-			s["cgroup "+path] = true
+			s.add("cgroup " + path)
 		}
 		return err
 	})
@@ -69,17 +69,32 @@ func (s Snapshot) cgroups(token string) error {
 func (s Snapshot) files(tree string) error {
 	return filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
 		if err == nil {
-			s["file "+path] = true
+			s.add("file " + path)
 		}
 		return err
 	})
 }
 
-// lines notes every line of a file.
-func (s Snapshot) lines(what, file string) error {
-	text, err := os.ReadFile(file)
+// add notes what is identified by all that there is to say.
+func (s Snapshot) add(line string) { s[line] = line }
+
+// mounts notes the mounts by all but their place: that changes when anybody
+// renames a folder above it.
+func (s Snapshot) mounts() error {
+	text, err := os.ReadFile("/proc/thread-self/mountinfo")
 	for line := range strings.Lines(string(text)) {
-		s[what+" "+strings.TrimSpace(line)] = true
+		line = "mount " + strings.TrimSpace(line)
+		fields := strings.Fields(line)
+		s[strings.Join(slices.Concat(fields[:5], fields[6:]), " ")] = line
+	}
+	return err
+}
+
+// sockets notes the unix sockets of the network namespace.
+func (s Snapshot) sockets() error {
+	text, err := os.ReadFile("/proc/thread-self/net/unix")
+	for line := range strings.Lines(string(text)) {
+		s.add("socket " + strings.TrimSpace(line))
 	}
 	return err
 }
