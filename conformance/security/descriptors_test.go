@@ -120,8 +120,11 @@ func TestHooks(t *testing.T) {
 			Prestart: hook("prestart", out, "A=b"), CreateRuntime: hook("createRuntime", out), CreateContainer: hook("createContainer", out),
 			StartContainer: hook("startContainer", "/hooks", "A=b"), Poststart: hook("poststart", out), Poststop: hook("poststop", out),
 		}
-		b.started("sleep", "1000")
-		b.remove()
+		b.config.Process.Args = []string{"sleep", "1000"}
+		b.write()
+		b.ok(b.callWith(leaky(b, 6), "create", "--preserve-fds", "2", "--bundle", b.dir, b.id))
+		b.ok(b.callWith(leaky(b, 6), "start", b.id))
+		b.ok(b.callWith(leaky(b, 6), "delete", "--force", b.id))
 		callers := "CALLERS=1 PATH=" + os.Getenv("PATH")
 		for name, want := range map[string][2]string{
 			"prestart": {b.dir, "A=b"}, "createRuntime": {b.dir, callers}, "createContainer": {b.root(""), ""},

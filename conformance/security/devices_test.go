@@ -39,7 +39,7 @@ func TestFalseDevices(t *testing.T) {
 	eachKind(t, func(b *bundle) {
 		for _, name := range []string{"null", "tty", "ptmx"} {
 			for _, kind := range kinds {
-				if name != "null" && b.hasUserNamespace() {
+				if name == "ptmx" && b.hasUserNamespace() {
 					continue
 				}
 				b.Run(name+" is a "+kind.name, func(t *testing.T) {

@@ -160,9 +160,21 @@ func (b *bundle) race(one, other string, judge func(pid int)) {
 			b.Errorf("mounted on the host: %q", outside)
 		}
 		b.remove()
+		b.forget(one, other)
 	}
 	a.stop()
 	b.Logf("%d of %d containers came about, %s exchanges", made, *rounds, strings.TrimSpace(a.out.String()))
+}
+
+// forget removes what a round has made below two names, so that the next one
+// has to make it again.
+func (b *bundle) forget(names ...string) {
+	for _, name := range names {
+		made, _ := filepath.Glob(name + "/new*")
+		for _, path := range made {
+			os.RemoveAll(path)
+		}
+	}
 }
 
 // createAgain is create, when the owners of files are right already.
@@ -213,8 +225,16 @@ func TestExchangedProc(t *testing.T) {
 					if target == "directory" {
 						b.must(os.Remove(b.root("evil")))
 						b.must(os.MkdirAll(b.root("evil/firmware"), 0o755))
+						b.must(os.MkdirAll(b.root("evil/sys/kernel"), 0o755))
+						b.file("evil/sys/kernel/shmmax", "untouched", 0o666)
 					}
+					b.config.Linux.Sysctl = map[string]string{"kernel.shmmax": "4321"}
 					b.race(b.root(name), b.root("evil"), func(pid int) { b.confined(b.mountsOf(fmt.Sprint(pid))) })
+					for _, dir := range []string{name, "evil"} {
+						if data, err := os.ReadFile(b.root(dir + "/sys/kernel/shmmax")); err == nil && string(data) != "untouched" {
+							t.Errorf("a sysctl was written to the attacker's file: %q", data)
+						}
+					}
 				})
 			}
 		}
