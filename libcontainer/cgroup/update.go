@@ -16,6 +16,7 @@ type Update struct {
 	manager  *Manager
 	merged   *specs.LinuxResources
 	limits   *cgroups.Resources // what is written
+	killer   bool               // the OOM killer is to work again
 	warnings []string
 }
 
@@ -45,6 +46,8 @@ func (m *Manager) PrepareUpdate(old, change *specs.LinuxResources) (*Update, err
 	}
 	limits.Devices, limits.SkipDevices = nil, true
 	u.limits, u.warnings = limits, append(u.warnings, ignored...)
+	disable := value(original.Memory).DisableOOMKiller
+	u.killer = disable != nil && !*disable
 	return u, checkControllers(limits, m.saved)
 }
 
@@ -60,6 +63,9 @@ func (u *Update) Apply() error {
 	saved := u.manager.saved
 	before := takeSnapshot(saved, u.limits)
 	err := u.endIdle()
+	if err == nil {
+		err = u.enableKiller()
+	}
 	if err == nil {
 		err = u.manager.backend.set(u.limits)
 	}
@@ -195,6 +201,21 @@ func (u *Update) endIdle() error {
 		return nil
 	}
 	return writeFile(u.idleFile(), "0")
+}
+
+// enableKiller writes what the library does not: it only disables the OOM
+// killer, which v2 always has.
+func (u *Update) enableKiller() error {
+	dir := u.manager.saved.Paths["memory"]
+	if !u.killer || dir == "" {
+		return nil
+	}
+	file := dir + "/memory.oom_control"
+	text, err := readFile(file)
+	if err == nil && lookup(text, "oom_kill_disable") == "1" {
+		err = writeFile(file, "0")
+	}
+	return err
 }
 
 // set writes r to the files of a v2 cgroup.

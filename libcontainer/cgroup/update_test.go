@@ -85,6 +85,16 @@ func TestKernelUpdateLegacy(t *testing.T) {
 	expect("cpu.shares", "100")
 	expect("pids.max", "30")
 
+	for _, disable := range []string{"1", "0"} {
+		change := `{"memory":{"disableOOMKiller":` + map[string]string{"1": "true", "0": "false"}[disable] + `}}`
+		if _, err := update(t, m, old, change); err != nil {
+			t.Fatal(err)
+		}
+		if got := lookup(content(t, m, "memory", "memory.oom_control"), "oom_kill_disable"); got != disable {
+			t.Errorf("oom_kill_disable: got %s, want %s", got, disable)
+		}
+	}
+
 	if _, err := update(t, m, old, `{"unified":{"memory.high":"1"}}`); err == nil || !strings.Contains(err.Error(), "unified") {
 		t.Errorf("unified: got %v", err)
 	}
