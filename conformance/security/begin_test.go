@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // atExec stops the container's process between its execve(2) and the
@@ -182,6 +185,21 @@ func TestCreatedIsOpaque(t *testing.T) {
 			b.Errorf("the waiting process's files in /proc belong to user %d: it is dumpable", st.Uid)
 		}
 	})
+}
+
+// The same where it is root, seen by a root of no capabilities, as one in a
+// container is that shares its processes.
+func TestCreatedIsOpaqueToRoot(t *testing.T) {
+	b := newBundle(t)
+	setpriv := needs.Program(t, "setpriv")
+	b.config.Process.Capabilities = nil
+	pid := b.created()
+	for _, what := range []string{"exe", "root", "fd/0"} {
+		out, err := exec.Command(setpriv, "--bounding-set=-all", "--inh-caps=-all", "readlink", fmt.Sprintf("/proc/%d/%s", pid, what)).CombinedOutput()
+		if err == nil {
+			t.Errorf("the waiting process's %s is %s", what, out)
+		}
+	}
 }
 
 // The container has a session keyring of its own.
