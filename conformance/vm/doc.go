@@ -4,8 +4,9 @@
 // root or as an ordinary user, and gives back their output and exit status.
 //
 // An [Image] is what guests boot from, made once from Debian's archive and kept
-// until its recipe changes. A [Guest] is one machine, whose disk is forgotten
-// when it ends. Guests see folders of the host at the same paths.
+// until its recipe changes. A [Guest] is one machine, restored from the state of
+// one that has booted, and its disk is forgotten when it ends. Guests see folders
+// of the host at the same paths.
 //
 // Guests are emulated (TCG), and so 12 to 16 times slower than their host: they
 // are for what only they can show. They are not for hardware, for networks (they

@@ -34,6 +34,9 @@ func (i Image) String() string { return i.dir }
 // making begins the name of an image that is not complete.
 const making = "making-"
 
+// root is the file with the root file system.
+func (i Image) root() string { return filepath.Join(i.dir, "root.ext4") }
+
 // CacheDir is where images are kept by default.
 func CacheDir() (string, error) {
 	dir, err := os.UserCacheDir()

@@ -13,26 +13,65 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// portFile is the agent's socket among QEMU's descriptors.
-const portFile = 3
+// qemu is the emulator's program.
+const qemu = "qemu-system-x86_64"
 
-// machine is QEMU's command line.
-func machine(i Image, o Options, console string) []string {
-	if o.MemoryMiB == 0 {
-		o.MemoryMiB = 2048
-	}
+// Our sockets among QEMU's descriptors.
+const (
+	portFile    = 3
+	monitorFile = 4
+)
+
+// machine is QEMU's command line, but for the disk, the channels and memory that
+// is a file.
+func machine(i Image, memoryMiB int) []string {
 	return []string{
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-machine", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", strconv.Itoa(o.MemoryMiB),
+		"-machine", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", strconv.Itoa(memoryMiB),
 		// Left out: what costs an emulator much in every page walk or system call.
 		"-cpu", "max,-la57,-smap,-smep,-umip,-pku,-erms,-fsrm",
 		"-kernel", filepath.Join(i.dir, "vmlinux"), "-initrd", filepath.Join(i.dir, "initrd"), "-append", kernelOptions(),
-		"-drive", "file=" + filepath.Join(i.dir, "root.ext4") + ",format=raw,if=virtio,snapshot=on,cache=unsafe",
-		"-device", "virtio-serial",
-		"-chardev", "socket,id=agent,fd=" + strconv.Itoa(portFile), "-device", "virtserialport,chardev=agent",
-		"-virtfs", "local,path=/,mount_tag=host,security_model=none,multidevs=remap",
-		"-serial", "file:" + console,
+		"-device", "virtio-serial", // the first of the virtio devices: the agent's port has its number
 		"-device", "virtio-rng-pci",
+		"-virtfs", "local,path=/,mount_tag=host,security_model=none,multidevs=remap",
+	}
+}
+
+// channels are the ways to the agent and to QEMU itself, and the console's log.
+func channels(console string) []string {
+	return []string{
+		"-chardev", "socket,id=agent,fd=" + strconv.Itoa(portFile), "-device", "virtserialport,chardev=agent",
+		"-chardev", "socket,id=monitor,fd=" + strconv.Itoa(monitorFile), "-mon", "chardev=monitor,mode=control",
+		"-serial", "file:" + console,
+	}
+}
+
+// A fate is what becomes of what a guest writes.
+type fate int
+
+const (
+	forgotten fate = iota
+	kept
+)
+
+// disk is the guest's root file system.
+func disk(file string, fate fate) []string {
+	snapshot := "off"
+	if fate == forgotten {
+		snapshot = "on"
+	}
+	return []string{"-drive", "file=" + file + ",format=raw,if=virtio,cache=unsafe,snapshot=" + snapshot}
+}
+
+// memory makes a file the guest's memory.
+func memory(file string, fate fate) []string {
+	share := "off"
+	if fate == kept {
+		share = "on"
+	}
+	return []string{
+		"-object", fmt.Sprintf("memory-backend-file,id=memory,size=%dM,mem-path=%s,share=%s", defaultMemoryMiB, file, share),
+		"-machine", "memory-backend=memory",
 	}
 }
 

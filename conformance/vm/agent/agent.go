@@ -67,6 +67,9 @@ func prepare(request wire.Request) error {
 	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
 		return fmt.Errorf("setting the clock: %w", err)
 	}
+	if err := seed(request.Seed); err != nil {
+		return fmt.Errorf("seeding the random numbers: %w", err)
+	}
 	if err := showShares(request.Shares); err != nil {
 		return err
 	}
@@ -74,6 +77,22 @@ func prepare(request wire.Request) error {
 		return startSession()
 	}
 	return nil
+}
+
+// seed makes the kernel's random numbers differ from those of other guests that
+// were restored from the same state.
+func seed(chance string) error {
+	random, err := os.OpenFile("/dev/urandom", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer random.Close()
+	if _, err := random.WriteString(chance); err != nil {
+		return err
+	}
+	// Linux 4.12: RNDRESEEDCRNG.
+	_, err = unix.IoctlRetInt(int(random.Fd()), unix.RNDRESEEDCRNG)
+	return err
 }
 
 // run runs the request's command and sends what it writes.

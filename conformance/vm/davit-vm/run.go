@@ -74,7 +74,8 @@ func parse(args []string) (request, error) {
 		r.command.Shares = append(r.command.Shares, share)
 		return err
 	})
-	flags.IntVar(&r.options.MemoryMiB, "memory", 2048, "the guest's memory, in `MiB`")
+	flags.IntVar(&r.options.MemoryMiB, "memory", 0, "the guest's memory, in `MiB`, if not 2048; such a guest is booted, never restored")
+	flags.BoolVar(&r.options.Boot, "boot", false, "boot the guest, rather than restore one that has booted")
 	flags.DurationVar(&r.timeout, "timeout", time.Hour, "the longest time to wait for the command, and for a free place")
 	if err := flags.Parse(args); err != nil {
 		return r, err

@@ -34,6 +34,7 @@ type Request struct {
 	User   bool      // as the guest's ordinary user, in a session of his
 	Shares []Share   // host folders that the guest shall see first
 	Now    time.Time // the host's clock, for a guest whose own stood still
+	Seed   string    // chance, for a guest that has the same as others
 }
 
 // A Share is a folder of the host, at the same path in the guest.
