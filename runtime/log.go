@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 
@@ -31,11 +32,39 @@ func (j *journal) configure(g *globals) error {
 	if g.logPath == "" || g.logPath == "/dev/stderr" {
 		return nil
 	}
-	file, err := os.OpenFile(g.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
+	if err := j.open(cutScheme(g.logPath)); err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	return nil
+}
+
+// open directs the log to a file, or to a log of the machine.
+func (j *journal) open(kind, rest string) error {
+	if kind == "journald" {
+		return j.sendTo(journaldSocket, rest, journaldEntry)
+	}
+	if kind == "syslog" {
+		return j.sendTo(syslogSocket, rest, syslogEntry)
+	}
+	file, err := os.OpenFile(rest, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
 	if err != nil {
 		return err
 	}
 	j.logTo(file)
+	return nil
+}
+
+// sendTo directs the log to a socket.
+func (j *journal) sendTo(socket, id string, format func(string, *logrus.Entry) []byte) error {
+	if err := checkSinkID(id); err != nil {
+		return err
+	}
+	s, err := dialSink(socket, id, format)
+	if err != nil {
+		return err
+	}
+	j.logger.AddHook(s)
+	j.logTo(io.Discard)
 	return nil
 }
 
