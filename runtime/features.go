@@ -73,10 +73,19 @@ func seccompFeatures() *features.Seccomp {
 		Enabled:        yes(),
 		Actions:        seccomp.Actions(),
 		Operators:      seccomp.Operators(),
-		Archs:          seccomp.Archs(),
+		Archs:          archs(),
 		KnownFlags:     seccomp.Flags(),
 		SupportedFlags: compile.SupportedFlags(),
 	}
+}
+
+// archs are the architectures that the compiler in this build knows.
+func archs() []string {
+	version, err := compile.Version()
+	if err != nil {
+		return nil
+	}
+	return seccomp.ArchsOf(version)
 }
 
 // memoryFeatures is what a NUMA memory policy may say.
@@ -124,7 +133,7 @@ func checkpoints() bool {
 // gets more than its other fields give; an engine must not let users set them.
 // One with a dot at its end stands for all that begin with it.
 func unsafeAnnotations() []string {
-	return []string{"org.criu.config", "org.systemd.property."}
+	return []string{"org.criu.config", "org.systemd.property.", "run.oci.keep_original_groups"}
 }
 
 // yes is true as the features structure wants it, where nil is "unknown".

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -53,6 +54,25 @@ func Archs() []string {
 		string(specs.ArchSH), string(specs.ArchSHEB), string(specs.ArchX32),
 		string(specs.ArchX86), string(specs.ArchX86_64),
 	}
+}
+
+// ArchsOf are those of Archs that a version of libseccomp knows, "2.5.4".
+// Source: libseccomp's CHANGELOG, 2.6.0.
+func ArchsOf(version string) []string {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	x, _ := strconv.Atoi(major)
+	y, _ := strconv.Atoi(minor)
+	if x > 2 || x == 2 && y >= 6 {
+		return Archs()
+	}
+	return slices.DeleteFunc(Archs(), func(arch string) bool {
+		switch specs.Arch(arch) {
+		case specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchSH, specs.ArchSHEB:
+			return true
+		}
+		return false
+	})
 }
 
 // NativeArch is the architecture that this program was built for.

@@ -152,3 +152,11 @@ func TestReturnValue(t *testing.T) {
 		})
 	}
 }
+
+func TestArchsOf(t *testing.T) {
+	for version, want := range map[string]int{"2.5.4": 19, "2.6.0": 23, "2.10.1": 23, "3.0.0": 23, "": 19} {
+		if got := ArchsOf(version); len(got) != want {
+			t.Errorf("%q: got %d, want %d", version, len(got), want)
+		}
+	}
+}
