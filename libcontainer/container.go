@@ -56,9 +56,19 @@ func (r *Runtime) Load(id string) (*Container, error) {
 		if dir != nil {
 			dir.Close()
 		}
-		return nil, err
+		return nil, notFound(id, err)
 	}
 	return &Container{runtime: r, dir: dir, state: s}, nil
+}
+
+// notFound says which container was looked for, and what to do where it is
+// half there.
+func notFound(id string, err error) error {
+	err = fmt.Errorf("finding container %s: %w", id, err)
+	if errors.Is(err, ErrIncomplete) {
+		return fmt.Errorf("%w [it is being created or removed, or that was interrupted: then delete --force removes it]", err)
+	}
+	return err
 }
 
 // Close releases what this process holds of the container, which goes on.

@@ -99,10 +99,13 @@ func (c *creation) claim() error {
 		}
 	}
 	c.dir, err = state.Create(c.runtime.Root, c.id, c.state)
-	if err == nil && c.options.StartLater {
+	if err != nil {
+		return fmt.Errorf("claiming the id %s: %w", c.id, err)
+	}
+	if c.options.StartLater {
 		c.clockDir = c.dir.File()
 	}
-	return err
+	return nil
 }
 
 // makeCgroup makes the cgroup in which the stage is created, where it can be

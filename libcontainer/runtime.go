@@ -135,7 +135,7 @@ func (r *Runtime) checkNew(id string) error {
 		return err
 	}
 	if exists(r.Root + "/" + id) {
-		return ErrExist
+		return fmt.Errorf("claiming the id %s: %w", id, ErrExist)
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ so is one that a living process is making.`,
 // gc removes what nobody owns, and lists it. What cannot be removed does not
 // keep the rest from it.
 func (p *program) gc(g collecting) error {
-	if g.format != "table" && g.format != "json" {
-		return errors.New("invalid format option")
+	if err := checkFormat(g.format, "table", "json"); err != nil {
+		return err
 	}
 	rt, err := p.runtime()
 	if err != nil {

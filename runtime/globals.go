@@ -39,7 +39,7 @@ func (g *globals) flags(name string) *pflag.FlagSet {
 	fs.SortFlags = false
 	fs.Usage = func() {}
 	fs.BoolVar(&g.debug, "debug", false, "log what is done")
-	fs.StringVar(&g.logPath, "log", "", "append the log to `FILE` (default is standard error)")
+	fs.StringVar(&g.logPath, "log", "", "append the log to `FILE`, or send it to journald:ID or syslog:ID (default is standard error)")
 	fs.StringVar(&g.logFormat, "log-format", "text", "the log's `FORMAT`: text or json")
 	fs.StringVar(&g.logLevel, "log-level", "", "log messages from this `LEVEL` on: error, warning or debug")
 	fs.StringVar(&g.root, "root", defaultRoot(os.Getenv), "keep the state of containers in `DIR`, best in a tmpfs")
@@ -87,12 +87,12 @@ func (g *globals) checkLog() error {
 	switch g.logFormat {
 	case "", "text", "json":
 	default:
-		return fmt.Errorf("invalid log-format: %s", g.logFormat)
+		return fmt.Errorf("invalid log-format: %s [it is text or json]", g.logFormat)
 	}
 	switch g.logLevel {
 	case "", "error", "warning", "debug":
 	default:
-		return fmt.Errorf("invalid log-level: %s", g.logLevel)
+		return fmt.Errorf("invalid log-level: %s [it is error, warning or debug]", g.logLevel)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (g *globals) checkCgroups() error {
 	switch libcontainer.CgroupDriver(g.cgroupManager) {
 	case "", libcontainer.Cgroupfs, libcontainer.Systemd, libcontainer.CgroupDisabled:
 	default:
-		return fmt.Errorf("invalid cgroup-manager: %s", g.cgroupManager)
+		return fmt.Errorf("invalid cgroup-manager: %s [it is cgroupfs, systemd or disabled]", g.cgroupManager)
 	}
 	if g.systemdCgroup && g.cgroupManager != "" && g.cgroupManager != string(libcontainer.Systemd) {
 		return fmt.Errorf("--systemd-cgroup contradicts --cgroup-manager %s", g.cgroupManager)
@@ -129,7 +129,7 @@ func (g *globals) rootlessMode() (libcontainer.Rootless, error) {
 	yes, err := strconv.ParseBool(g.rootless)
 	switch {
 	case err != nil:
-		return libcontainer.RootlessAuto, fmt.Errorf("invalid rootless: %s", g.rootless)
+		return libcontainer.RootlessAuto, fmt.Errorf("invalid rootless: %s [it is true, false or auto]", g.rootless)
 	case yes:
 		return libcontainer.RootlessYes, nil
 	}

@@ -37,8 +37,8 @@ containers; one that was given must exist.`,
 
 // list prints the containers.
 func (p *program) list(l listing) error {
-	if l.format != "table" && l.format != "json" {
-		return errors.New("invalid format option")
+	if err := checkFormat(l.format, "table", "json"); err != nil {
+		return err
 	}
 	states, err := p.states()
 	switch {
@@ -90,7 +90,7 @@ func (p *program) stateOf(rt *libcontainer.Runtime, id string) *libcontainer.Sta
 		return nil
 	}
 	if err != nil {
-		p.log.warn(fmt.Sprintf("loading container %s: %v", id, err))
+		p.log.warn(err.Error())
 		return nil
 	}
 	state, err := container.State()

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -29,8 +28,8 @@ options of davit create.`,
 
 // plan prints the plan for a container.
 func (p *program) plan(id string, c *creation, format string) error {
-	if format != "text" && format != "json" {
-		return errors.New("invalid format option")
+	if err := checkFormat(format, "text", "json"); err != nil {
+		return err
 	}
 	rt, err := p.runtime()
 	if err != nil {

@@ -97,12 +97,12 @@ func override(value *string, given string) {
 func readProcess(file string) (*specs.Process, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the process: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, spec.MaxSize+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the process: %w", err)
 	}
 	return spec.DecodeProcess(data)
 }

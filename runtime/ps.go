@@ -38,8 +38,8 @@ func (p *program) psCommand() *cobra.Command {
 
 // ps lists a container's processes.
 func (p *program) ps(id string, options []string, l processList) error {
-	if l.format != "table" && l.format != "json" {
-		return errors.New("invalid format option")
+	if err := checkFormat(l.format, "table", "json"); err != nil {
+		return err
 	}
 	container, err := p.load(id)
 	if err != nil {

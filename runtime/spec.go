@@ -78,7 +78,7 @@ func (s *specification) write() error {
 		return fmt.Errorf("File %s exists. Remove it first", configName) // Compat(runc): its text
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	_, err = file.Write(data)
 	return errors.Join(err, file.Close())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -20,6 +21,15 @@ func (p *program) unknown(args []string) error {
 		return noHelpTopic(args[0])
 	}
 	return p.misuse("unknown command %q [%s --help lists the commands]", args[0], p.name)
+}
+
+// checkFormat refuses an output format that a command does not have.
+// Compat(runc): its text.
+func checkFormat(format string, known ...string) error {
+	if slices.Contains(known, format) {
+		return nil
+	}
+	return fmt.Errorf("invalid format option: %q [it is %s]", format, strings.Join(known, " or "))
 }
 
 // exactly wants n arguments.
