@@ -10,8 +10,12 @@ import (
 )
 
 // Stats returns what the cgroup's controllers have counted. Times are in
-// nanoseconds, memory in bytes.
+// nanoseconds, memory in bytes. A rootless container that got no cgroup has
+// counted nothing.
 func (m *Manager) Stats() (*cgroups.Stats, error) {
+	if m.saved.Rootless && m.saved.Driver == Disabled {
+		return cgroups.NewStats(), nil // Compat(runc): not an error
+	}
 	if !m.Exists() {
 		return nil, fmt.Errorf("reading statistics: %w", errNoCgroup)
 	}
