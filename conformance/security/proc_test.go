@@ -57,9 +57,10 @@ func TestMountOverMeminfo(t *testing.T) {
 	}
 }
 
-// written asks for all that a runtime writes to files of proc.
+// written asks for all that a runtime writes to files of proc. Of those, the
+// domain name's file is the same in all namespaces, so that it can be covered.
 func (b *bundle) written() {
-	b.config.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shmmax": "4321"}
+	b.config.Linux.Sysctl = map[string]string{"kernel.domainname": "inside", "kernel.shmmax": "4321"}
 	b.config.Process.OOMScoreAdj = new(987)
 	b.config.Process.User.AdditionalGids = []uint32{7}
 }
@@ -67,20 +68,20 @@ func (b *bundle) written() {
 // checkWritten has the container say what came of it.
 func (b *bundle) checkWritten(r result) {
 	b.Helper()
-	if want := "1\n4321\n987"; !r.failed() && r.out != want {
+	if want := "inside\n4321\n987"; !r.failed() && r.out != want {
 		b.Errorf("the container has %q, want %q", r.out, want)
 	}
 }
 
-const readWritten = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax /proc/self/oom_score_adj"
+const readWritten = "cat /proc/sys/kernel/domainname /proc/sys/kernel/shmmax /proc/self/oom_score_adj"
 
 // What lies over the runtime's own proc takes none of its writes: the
 // container is refused or has what it was to have. CVE-2019-16884,
 // CVE-2025-52881 (GHSA-cgrx-mc8f-2prm), CVE-2025-62596.
 func TestFalseProc(t *testing.T) {
 	covers := []struct{ name, source, fstype, target string }{
-		{"a file over a sysctl", "FILE", "", "/proc/sys/kernel/shmmax"},
-		{"another file of proc over a sysctl", "/proc/sys/kernel/shmmni", "", "/proc/sys/kernel/shmmax"},
+		{"a file over a sysctl", "FILE", "", "/proc/sys/kernel/domainname"},
+		{"another file of proc over a sysctl", "/proc/sys/kernel/hostname", "", "/proc/sys/kernel/domainname"},
 		{"another directory of proc over sysctls", "/proc/sys/vm", "", "/proc/sys/kernel"},
 		{"a file system over sysctls", "tmpfs", "tmpfs", "/proc/sys"},
 		{"a file system over proc", "tmpfs", "tmpfs", "/proc"},
@@ -113,7 +114,7 @@ func TestFalseProc(t *testing.T) {
 }
 
 // procFiles are what a runtime may look for in a proc.
-var procFiles = []string{"self/attr/exec", "self/uid_map", "self/gid_map", "self/setgroups", "self/oom_score_adj", "sys/net/ipv4/ip_forward", "sys/kernel/shmmax"}
+var procFiles = []string{"self/attr/exec", "self/uid_map", "self/gid_map", "self/setgroups", "self/oom_score_adj", "sys/kernel/domainname", "sys/kernel/shmmax"}
 
 // ownMounts gives this thread a mount namespace to spoil.
 func (b *bundle) ownMounts() {
@@ -130,8 +131,8 @@ func TestExchangedSysctl(t *testing.T) {
 		c := b.canary()
 		onOwnThread(func() {
 			b.ownMounts()
-			for _, source := range []string{filepath.Join(c.dir, "file"), "/proc/sys/kernel/shmmni"} {
-				a := b.attack("attack-mount", source, "/proc/sys/kernel/shmmax")
+			for _, source := range []string{filepath.Join(c.dir, "file"), "/proc/sys/kernel/hostname"} {
+				a := b.attack("attack-mount", source, "/proc/sys/kernel/domainname")
 				for range *rounds {
 					b.checkWritten(b.run("sh", "-c", readWritten))
 					b.remove()
