@@ -40,6 +40,7 @@ type dump struct {
 	dirs      imageDirs
 	session   *criu.Session
 	request   criu.Dump
+	locked    bool
 }
 
 // Checkpoint writes the container's processes to an image, from which Restore
@@ -74,7 +75,11 @@ func (d *dump) run() error {
 }
 
 // lock keeps others from removing the container meanwhile.
-func (d *dump) lock() error { return d.container.dir.Lock() }
+func (d *dump) lock() error {
+	err := d.container.dir.Lock()
+	d.locked = err == nil
+	return err
+}
 
 // checkStatus refuses a container that has no processes of its own.
 // Compat(runc): its text.
@@ -296,4 +301,7 @@ func (d *dump) close() {
 		d.options.Ready.Close()
 	}
 	d.dirs.close()
+	if d.locked {
+		d.container.dir.Unlock()
+	}
 }

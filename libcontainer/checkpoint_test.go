@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -249,4 +250,95 @@ func TestRestoreMakesMountPointsInside(t *testing.T) {
 	if left := b.remains(); left != "" {
 		t.Errorf("left behind:\n%s", left)
 	}
+}
+
+// Killed at any event, both commands leave what delete --force removes. They
+// run in a process of its own, which kills itself when what it logs begins with
+// $DAVIT_TEST_KILL.
+func TestKilledAtEvents(t *testing.T) {
+	if os.Getenv("DAVIT_TEST_KILL") != "" {
+		dieAtEvent(t)
+		return
+	}
+	needCriu(t)
+	for _, command := range []string{"checkpoint", "restore"} {
+		for _, event := range killEvents(command) {
+			t.Run(command+" "+event, func(t *testing.T) {
+				b := newBox(t)
+				b.config.Process.Args = []string{"sleep", "1000"}
+				_, err := b.load()
+				b.must(err)
+				b.makeImage(command == "restore")
+				b.dieAt(command, event)
+				b.must(b.runtime.ForceRemove("box"))
+				if left := b.remains(); left != "" {
+					t.Errorf("left behind:\n%s", left)
+				}
+			})
+		}
+	}
+}
+
+func killEvents(command string) []string {
+	if command == "checkpoint" {
+		return []string{"criu is", "criu: pre-dump", "criu: network-lock", "criu: post-dump"}
+	}
+	return []string{"criu is", "criu: pre-restore", "criu: setup-namespaces", "criu: post-setup-namespaces",
+		"criu: post-restore", "criu: pre-resume", "criu: post-resume"}
+}
+
+// makeImage starts the container; with restorable it is written to an image.
+func (b *box) makeImage(restorable bool) {
+	b.t.Helper()
+	c := b.leave()
+	if !restorable {
+		b.must(c.Close())
+		return
+	}
+	b.must(c.Checkpoint(CheckpointOptions{ImageOptions: ImageOptions{Images: filepath.Join(b.dir, "image")}}))
+	b.must(c.Destroy())
+}
+
+// leave starts the container as it is on disk.
+func (b *box) leave() *Container {
+	b.t.Helper()
+	bundle, err := LoadBundle(b.dir, "")
+	b.must(err)
+	c, err := b.runtime.Create("box", bundle, CreateOptions{})
+	b.must(err)
+	b.must(c.Start())
+	return c
+}
+
+func (b *box) dieAt(command, event string) {
+	b.t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestKilledAtEvents$")
+	cmd.Env = append(os.Environ(), "DAVIT_TEST_KILL="+event, "DAVIT_TEST_COMMAND="+command, "DAVIT_TEST_DIR="+b.dir)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
+		b.t.Fatalf("it ended with %v", err)
+	}
+}
+
+func dieAtEvent(t *testing.T) {
+	dir := os.Getenv("DAVIT_TEST_DIR")
+	r := &Runtime{Root: filepath.Join(dir, "state"), Debug: func(message string) {
+		if strings.HasPrefix(message, os.Getenv("DAVIT_TEST_KILL")) {
+			unix.Kill(os.Getpid(), unix.SIGKILL)
+		}
+	}}
+	image := ImageOptions{Images: filepath.Join(dir, "image")}
+	if os.Getenv("DAVIT_TEST_COMMAND") == "checkpoint" {
+		c, err := r.Load("box")
+		if err == nil {
+			err = c.Checkpoint(CheckpointOptions{ImageOptions: image})
+		}
+		t.Fatal(err)
+	}
+	bundle, err := LoadBundle(dir, "")
+	if err == nil {
+		_, err = r.Restore("box", bundle, RestoreOptions{ImageOptions: image})
+	}
+	t.Fatal(err)
 }

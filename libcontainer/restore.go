@@ -50,9 +50,10 @@ type restoration struct {
 	dirs    imageDirs
 	joined  *joined
 	session *criu.Session
-	theirs  *os.File // criu's end of the session
-	program string   // criu's path
-	pid     int      // of the container's first process
+	theirs  *os.File          // criu's end of the session
+	program string            // criu's path
+	cgroups map[string]string // of criu, and to be the processes'
+	pid     int               // of the container's first process
 
 	// unlimited: the limits are written when the processes are there, not
 	// before: criu is one more.
@@ -217,11 +218,13 @@ func (r *restoration) act(sync string) error {
 // openWorkInside opens criu's working directory in its own mount namespace:
 // the kernel lets nobody mount in another's, and criu mounts there.
 func (r *restoration) openWorkInside() (err error) {
-	if r.trees, err = newTreeOpener(r.stage.Pid); err != nil {
+	inside, err := newTreeOpener(r.stage.Pid)
+	if err != nil {
 		return err
 	}
+	defer inside.stop()
 	outside := r.dirs.logs()
-	if r.dirs.work, err = r.trees.openDir(outside); err != nil {
+	if r.dirs.work, err = inside.openDir(outside); err != nil {
 		return fmt.Errorf("opening the directory %s for criu: %w", outside.Name(), pathError(err))
 	}
 	if outside != r.dirs.images {
@@ -263,8 +266,7 @@ func (r *restoration) request() (*criu.Restore, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := cgroupRoots(r.stage.Pid)
-	if err != nil {
+	if r.cgroups, err = cgroup.Of(r.stage.Pid); err != nil {
 		return nil, err
 	}
 	facts, err := r.bundle.facts(&r.creation.options)
@@ -274,7 +276,7 @@ func (r *restoration) request() (*criu.Restore, error) {
 	request := &criu.Restore{
 		Options:  o.options(&r.dirs, restoreLog),
 		TCPClose: o.TCPClose, LSMProfile: o.LSMProfile, LSMMountContext: o.LSMMountContext,
-		CgroupRoots: roots, Inherit: inherited, Join: r.joined.join,
+		CgroupRoots: r.cgroupRoots(), Inherit: inherited, Join: r.joined.join,
 	}
 	request.Root = filepath.Join(r.dir.Path(), restoreRoot)
 	request.ConfigFile = criuConfig(r.bundle.Spec.Annotations)
@@ -302,16 +304,12 @@ func (r *restoration) inherited() ([]criu.Inherited, error) {
 }
 
 // cgroupRoots are the cgroups of criu, which is in the container's.
-func cgroupRoots(pid int) ([]criu.CgroupRoot, error) {
-	paths, err := cgroup.Of(pid)
-	if err != nil {
-		return nil, err
-	}
+func (r *restoration) cgroupRoots() []criu.CgroupRoot {
 	var roots []criu.CgroupRoot
-	for controller, path := range paths {
+	for controller, path := range r.cgroups {
 		roots = append(roots, criu.CgroupRoot{Controller: controller, Path: path})
 	}
-	return roots, nil
+	return roots
 }
 
 // heed does what is to be done at an event of criu's.
@@ -327,6 +325,8 @@ func (r *restoration) heed(n criu.Notification) error {
 		return r.passConsole(n.File)
 	case criu.PostRestore:
 		return r.takeOver(n.Pid)
+	case criu.PreResume:
+		return r.checkProcesses()
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ const (
 	SetupNamespaces = "setup-namespaces"  // restoring: the root process is in its namespaces
 	PTYMaster       = "orphan-pts-master" // restoring: File is the master of the terminal
 	PostRestore     = "post-restore"      // restoring: all processes are there, and stand still
+	PreResume       = "pre-resume"        // restoring: they have their rights, and still stand still
 )
 
 // Handler does what is to be done at an event. Its error ends the request.
