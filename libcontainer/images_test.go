@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -159,4 +160,28 @@ func TestPipes(t *testing.T) {
 	if got, want := string(pipes([3]*os.File{null, w, nil})), `["","`+name+`",""]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// Whatever the file says, only standard streams and pipes come out.
+func FuzzReadPipes(f *testing.F) {
+	for _, seed := range []string{noPipes, `["pipe:[10]","/dev/null","pipe:[12]"]`, `{}`, `[1]`, `["pipe:[99999999999]"]`} {
+		f.Add([]byte(seed))
+	}
+	dir := f.TempDir()
+	images, err := openDir(dir)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer images.Close()
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if err := os.WriteFile(filepath.Join(dir, descriptorsFile), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := readPipes(images)
+		for fd, name := range found {
+			if err != nil || fd > 2 || !regexp.MustCompile(`^pipe:\[[0-9]+\]$`).MatchString(name) {
+				t.Errorf("%q: %d is %q, %v", content, fd, name, err)
+			}
+		}
+	})
 }
