@@ -78,13 +78,15 @@ func (b *box) answer(s *streams, line, want string) {
 const witness = `exec 5>>/tmp/log
 nc -ll -p 7777 -e cat &
 while read line; do echo $line; done |
-{ until nc 127.0.0.1 7777; do :; done; } |
+{ until nc 127.0.0.1 7777 2>/dev/null; do :; done; } |
 while read line; do n=$((n + 1)); echo $n $line >&5; echo $n $line; done`
 
 func TestCheckpointRestore(t *testing.T) {
 	needCriu(t)
 	b := newBox(t)
 	b.config.Process.Args = []string{"sh", "-c", witness}
+	b.config.Root.Readonly = false
+	t.Cleanup(func() { b.runtime.ForceRemove("box") })
 	bundle, err := b.load()
 	b.must(err)
 	s := b.streams()
@@ -268,6 +270,7 @@ func TestKilledAtEvents(t *testing.T) {
 				b.config.Process.Args = []string{"sleep", "1000"}
 				_, err := b.load()
 				b.must(err)
+				t.Cleanup(func() { b.runtime.ForceRemove("box") })
 				b.makeImage(command == "restore")
 				b.dieAt(command, event)
 				b.must(b.runtime.ForceRemove("box"))
