@@ -113,6 +113,12 @@ func (c *compiler) onNewFS(earlier int, dest string) bool {
 func (c *compiler) becomeRestorer() error {
 	doing := "exec: " + strconv.Quote(c.restorer.Program)
 	c.do(doing, OpFind, str(c.restorer.Program), str(""))
+	// criu restores it from 3.18 on only; what criu has, the processes keep.
+	if p := c.spec.Process; p != nil {
+		if err := c.noNewPrivileges(p); err != nil {
+			return err
+		}
+	}
 	c.do("finishing the preparation", OpReady)
 	if err := c.closeFiles(nil); err != nil {
 		return err
