@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 
@@ -73,6 +74,15 @@ func pidsInNamespace(pid int) ([]int, error) {
 	}
 	slices.Sort(pids)
 	return pids, nil
+}
+
+// ProcessTable is what ps(1) of $PATH prints with the options, errors
+// included. It gets none of this process's descriptors.
+func ProcessTable(options []string) ([]byte, error) {
+	if err := sys.KeepDescriptors(); err != nil {
+		return nil, err
+	}
+	return exec.Command("ps", options...).CombinedOutput()
 }
 
 func pidNamespace(pid string) string { return "/proc/" + pid + "/ns/pid" }

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/libcontainer"
 )
 
 // processList has the flags of davit ps.
@@ -60,7 +61,7 @@ func (p *program) printProcesses(pids []int, options []string) error {
 	if len(options) == 0 {
 		options = []string{"-ef"}
 	}
-	table, err := exec.Command("ps", options...).CombinedOutput()
+	table, err := libcontainer.ProcessTable(options)
 	if err != nil {
 		return fmt.Errorf("running ps: %w: %s", err, bytes.TrimSpace(table))
 	}

@@ -286,3 +286,29 @@ func FuzzReceive(f *testing.F) {
 		sys.CloseAll(files)
 	})
 }
+
+// CVE-2024-21626: what our caller left open is not for criu.
+func TestCallersDescriptors(t *testing.T) {
+	fd, err := unix.Open("/etc/passwd", unix.O_RDONLY, 0) // without close-on-exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	dir := t.TempDir()
+	program, out := filepath.Join(dir, "criu"), filepath.Join(dir, "out")
+	script := "#!/bin/sh\nreadlink /proc/self/fd/* >" + out + "\ntrue\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(out)
+	if !strings.Contains(string(got), "socket:") || strings.Contains(string(got), "/etc/passwd") {
+		t.Errorf("criu has %s, %v", got, err)
+	}
+}

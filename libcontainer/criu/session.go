@@ -56,15 +56,25 @@ func Start(path string) (*Session, error) {
 		s.Close()
 		return nil, err
 	}
-	s.process = exec.Command(path, Args()...)
-	s.process.ExtraFiles = []*os.File{theirs}
-	s.process.Stderr = s.stderr
-	if err := s.process.Start(); err != nil {
-		s.process = nil
+	if err := s.start(path, theirs); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("starting criu: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Session) start(path string, theirs *os.File) error {
+	cmd := exec.Command(path, Args()...)
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Stderr = s.stderr
+	if err := sys.KeepDescriptors(); err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.process = cmd
+	return nil
 }
 
 // memoryFile is a file for another process's output: unlike a pipe, it makes

@@ -182,6 +182,23 @@ func TestRunAll(t *testing.T) {
 	}
 }
 
+// CVE-2024-21626: what our caller left open is not for hooks.
+func TestCallersDescriptors(t *testing.T) {
+	fd, err := unix.Open("/etc/passwd", unix.O_RDONLY, 0) // without close-on-exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	out := filepath.Join(t.TempDir(), "out")
+	list := sh(`readlink /proc/self/fd/* >"$1"; true`, out)
+	if err := Run(t.Context(), "prestart", []specs.Hook{list}, nil, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(out); len(got) == 0 || strings.Contains(string(got), "/etc/passwd") {
+		t.Errorf("the hook has %s, %v", got, err)
+	}
+}
+
 func TestNothingIsLeaked(t *testing.T) {
 	count := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")

@@ -26,7 +26,7 @@ type process struct {
 // start starts the hook with pipes for its input and output.
 func start(h *specs.Hook, o Options) (*process, error) {
 	pidfd := -1
-	if err := keepDescriptors(); err != nil {
+	if err := sys.KeepDescriptors(); err != nil {
 		return nil, err
 	}
 	ends, files, err := pipes()
@@ -53,13 +53,6 @@ func start(h *specs.Hook, o Options) (*process, error) {
 		stdout: sink{file: ends[1]},
 		stderr: sink{file: ends[2]},
 	}, nil
-}
-
-// keepDescriptors keeps from programs that this process executes what its own
-// caller left open without close-on-exec.
-// CVE-2024-21626: an engine's descriptors reach where they do not belong.
-func keepDescriptors() error {
-	return os.NewSyscallError("close_range", unix.CloseRange(3, 1<<32-1, unix.CLOSE_RANGE_CLOEXEC))
 }
 
 // environment is nil where it is this process's.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
 )
 
 // runHelper runs newuidmap or newgidmap, which are set-user-ID programs and
@@ -18,6 +20,9 @@ func runHelper(pid int, k kind, ids []specs.LinuxIDMapping) error {
 	}
 	cmd := exec.Command(path, append([]string{strconv.Itoa(pid)}, strings.Fields(lines(ids))...)...)
 	cmd.Env = []string{}
+	if err := sys.KeepDescriptors(); err != nil {
+		return fmt.Errorf("starting %s: %w", k.helper, err)
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("mapping %s %s: %s: %w: %s [%s]",

@@ -340,3 +340,22 @@ func BenchmarkUserNS(b *testing.B) {
 		f.Close()
 	}
 }
+
+// CVE-2024-21626: what our caller left open is not for the helpers.
+func TestCallersDescriptors(t *testing.T) {
+	fd, err := unix.Open("/etc/passwd", unix.O_RDONLY, 0) // without close-on-exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	dir := t.TempDir()
+	script := "#!/bin/sh\n/usr/bin/readlink /proc/self/fd/*\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "newuidmap"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	err = runHelper(os.Getpid(), uids, list(ids(0, 1, 2)))
+	if err == nil || !strings.Contains(err.Error(), "pipe:") || strings.Contains(err.Error(), "/etc/passwd") {
+		t.Errorf("newuidmap has %v", err)
+	}
+}
