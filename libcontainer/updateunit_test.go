@@ -22,9 +22,10 @@ func TestUpdateUnit(t *testing.T) {
 	b, unit := unitBox(t)
 	b.config.Linux.Resources = limits(100)
 	b.config.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}
-	b.config.Process.Capabilities.Bounding = append(b.config.Process.Capabilities.Bounding, "CAP_MKNOD")
-	b.config.Process.Capabilities.Effective = append(b.config.Process.Capabilities.Effective, "CAP_MKNOD")
-	b.config.Process.Capabilities.Permitted = append(b.config.Process.Capabilities.Permitted, "CAP_MKNOD")
+	sets := b.config.Process.Capabilities
+	for _, set := range []*[]string{&sets.Bounding, &sets.Effective, &sets.Permitted} {
+		*set = append(*set, "CAP_MKNOD")
+	}
 	c := b.running()
 	b.must(c.Update(Update{Resources: limits(50)}))
 	check := func(when, want string) {
@@ -35,9 +36,9 @@ func TestUpdateUnit(t *testing.T) {
 		if got := b.property(unit, "TasksMax"); got != want {
 			t.Errorf("%s: TasksMax is %s, want %s", when, got, want)
 		}
-		script := "mknod /dev/denied c 1 11 2>&1 && echo made; echo x >/dev/null && echo open"
+		script := "test -e /dev/kmsg || mknod /dev/kmsg c 1 11; cat </dev/kmsg 2>&1; echo x >/dev/null && echo open"
 		out, _, err := b.exec(c, ExecOptions{Process: b.process(c, "sh", "-c", script)})
-		if err != nil || !strings.Contains(out, "not permitted") || !strings.Contains(out, "open") {
+		if err != nil || !strings.Contains(out, "not permitted") || !strings.HasSuffix(out, "\nopen") {
 			t.Errorf("%s: devices: %q, %v", when, out, err)
 		}
 	}
