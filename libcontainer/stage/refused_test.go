@@ -46,9 +46,15 @@ func TestRefusedAttributes(t *testing.T) {
 		step(plan.OpAttach, "/a", 0),
 		step(plan.OpSetAttrAt, "/a", unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSYMFOLLOW, 0, 0, 0),
 		step(plan.OpSetAttrAt, "/a", 0, unix.MOUNT_ATTR_RDONLY, 0, 0),
+		step(plan.OpMountFS, "tmpfs", "three", 0, "mode=755", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV),
+		step(plan.OpSetAttr, unix.MOUNT_ATTR_RDONLY, unix.MOUNT_ATTR_NODEV, 0, 0, 0),
+		step(plan.OpAttach, "/c", 0),
+		step(plan.OpMountFS, "tmpfs", "four", 0, "mode=755", 0),
+		step(plan.OpAttach, "/d", 0),
 	)...)
 	s.expect("sync done")
-	for source, want := range map[string]string{"one": "ro,nosuid,nodev,noatime", "two": "rw,relatime,nosymfollow"} {
+	for source, want := range map[string]string{"one": "ro,nosuid,nodev,noatime", "two": "rw,relatime,nosymfollow",
+		"three": "ro,nosuid,relatime", "four": "rw,relatime"} {
 		if got := s.options(source); got != want {
 			t.Errorf("%s: got %s, want %s", source, got, want)
 		}

@@ -117,7 +117,9 @@ int op_mount_fs(const struct step *s)
 		return -1;
 	errno = error;
 	struct mount_attr attr = { .attr_set = num(s, 4) };
-	return failed ? -1 : set_attributes(tree_fd, attr, 0);
+	if (failed)
+		return -1;
+	return refuses_attributes() ? attributes_later(&attr, 0, 0) : set_attributes(tree_fd, attr, 0);
 }
 
 int op_open_tree(const struct step *s) { return hold_tree(clone_tree(AT_FDCWD, str(s, 0), num(s, 1))); }
