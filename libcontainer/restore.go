@@ -186,7 +186,8 @@ func (r *restoration) compilePlan() error {
 	}
 	r.plan, err = plan.CompileRestore(r.bundle.Spec, facts, r.planOptions(), plan.Restorer{
 		Dir: filepath.Join(r.runtime.Root, r.id), Mountpoint: restoreRoot,
-		Program: r.program, Args: append([]string{"criu"}, criu.Args()...), Env: os.Environ(),
+		CgroupNamespace: r.options.Cgroups == criu.CgroupIgnore,
+		Program:         r.program, Args: append([]string{"criu"}, criu.Args()...), Env: os.Environ(),
 	})
 	return err
 }

@@ -14,7 +14,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
-	"github.com/davit-containers/davit/libcontainer/criu"
 	"github.com/davit-containers/davit/libcontainer/host"
 )
 
@@ -53,9 +52,6 @@ func (r *restoration) confine(cgroups map[string]string) (*confinement, error) {
 	c := &confinement{host: ours, cgroups: cgroups, caps: ^uint64(0)}
 	for _, ns := range r.linux().Namespaces {
 		name := namespaceFile(ns.Type)
-		if ns.Type == specs.CgroupNamespace && r.options.Cgroups == criu.CgroupIgnore {
-			continue // criu then makes none
-		}
 		if ns.Path == "" || !sameFile(ns.Path, "/proc/self/ns/"+name) {
 			c.apart = append(c.apart, name)
 		}

@@ -15,6 +15,9 @@ type Restorer struct {
 	// Dir and Mountpoint say where it finds the root file system: at
 	// Mountpoint, a name in the directory Dir.
 	Dir, Mountpoint string
+	// CgroupNamespace puts it, and with it the processes, into the container's
+	// new cgroup namespace: for one that leaves cgroups as they are.
+	CgroupNamespace bool
 	// Program is its path, Args and Env are what it is executed with.
 	Program   string
 	Args, Env []string
@@ -64,6 +67,9 @@ func (c *compiler) earlyRestorer() error {
 func (c *compiler) restoreRoot() error {
 	doing := "mounting the root file system " + c.opts.Rootfs
 	c.do("creating a mount namespace", OpUnshare, num(uint64(unix.CLONE_NEWNS)))
+	if c.restorer.CgroupNamespace && c.ns.isNew(unix.CLONE_NEWCGROUP) {
+		c.do("creating the cgroup namespace", OpUnshare, num(uint64(unix.CLONE_NEWCGROUP)))
+	}
 	c.do("setting the propagation of mounts from the host", OpPropagate, str("/"), num(uint64(unix.MS_SLAVE|unix.MS_REC)))
 	c.do("opening "+c.restorer.Dir, OpRoot, str(c.restorer.Dir), num(rootOpen))
 	c.do(doing, OpOpenTree, str(c.opts.Rootfs), num(uint64(unix.AT_RECURSIVE)))

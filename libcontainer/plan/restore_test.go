@@ -12,7 +12,7 @@ import (
 
 var testRestorer = Restorer{
 	Dir: "/run/davit/c1", Mountpoint: "root", Program: "/usr/sbin/criu",
-	Args: []string{"criu", "swrk", "3"}, Env: []string{"PATH=/usr/sbin"},
+	Args: []string{"criu", "swrk", "3"}, Env: []string{"PATH=/usr/sbin"}, CgroupNamespace: true,
 }
 
 // The plan, and the mounts that the restorer is told of.
