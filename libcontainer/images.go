@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -197,57 +197,99 @@ const lazySocket = "lazy-pages.socket"
 
 // checkImages refuses an image that is not made of regular files: criu opens
 // them with root's rights, and a link among them would bring a file of the host
-// into the container. A directory that someone can change meanwhile is no image
+// into the container. Of its directories, one may be its parent, and one criu's
+// working directory. A directory that someone can change meanwhile is no image
 // to restore.
 // CVE-2026-53489: a link in a checkpoint is followed on the host.
-func checkImages(images *os.File) error {
+func checkImages(images, work *os.File) error {
 	dir := images
 	for range maxParents {
-		more, err := checkImageDir(dir)
+		parent, err := checkImageDir(dir, work)
 		if err != nil {
 			return fmt.Errorf("checking the image %s: %w", dir.Name(), err)
 		}
-		if !more {
+		if parent == nil {
 			return nil
 		}
-		if dir, err = openDir(filepath.Join(dir.Name(), parentLink)); err != nil {
-			return fmt.Errorf("opening the image's parent: %w", err)
-		}
-		defer dir.Close()
+		defer parent.Close()
+		dir = parent
 	}
 	return fmt.Errorf("checking the image %s: it has more than %d parents", images.Name(), maxParents)
 }
 
-// checkImageDir checks one directory, and tells whether it has a parent.
-func checkImageDir(dir *os.File) (parent bool, err error) {
-	entries, err := os.ReadDir(dir.Name())
+// checkImageDir checks one directory, and opens its parent if it has one.
+func checkImageDir(dir, work *os.File) (parent *os.File, err error) {
+	names, err := listDir(dir)
 	if err != nil {
-		return false, pathError(err)
+		return nil, err
 	}
-	for _, e := range entries {
-		switch kind := e.Type(); {
-		case kind.IsRegular(), kind.IsDir():
-		case e.Name() == parentLink && kind == fs.ModeSymlink:
-			parent = true
-		case e.Name() == lazySocket && kind == fs.ModeSocket:
-		default:
-			return false, fmt.Errorf("%s is not a regular file", e.Name())
+	if slices.Contains(names, parentLink) {
+		if parent, err = openParent(dir); err != nil {
+			return nil, fmt.Errorf("opening the image's parent: %w", err)
 		}
 	}
-	return parent, checkParent(dir, parent)
+	for _, name := range names {
+		if name == parentLink {
+			continue
+		}
+		if err := checkImageFile(dir, name, parent, work); err != nil {
+			sys.CloseAll([]*os.File{parent})
+			return nil, err
+		}
+	}
+	return parent, nil
 }
 
-// checkParent wants the link to a parent as criu writes it: relative.
-func checkParent(dir *os.File, parent bool) error {
-	if !parent {
+// listDir lists a directory, whatever has its name by now.
+func listDir(dir *os.File) ([]string, error) {
+	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), dir.Name())
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	return names, pathError(err)
+}
+
+// openParent opens what criu opens as an image's parent: a directory, or what a
+// relative link leads to, as criu writes it. What is there is checked in turn; a
+// link into /proc could lead criu to another place.
+func openParent(dir *os.File) (*os.File, error) {
+	target := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(dir.Fd()), parentLink, target)
+	if err == nil && n > 0 && target[0] == '/' {
+		return nil, errors.New("it leads to an absolute path")
+	}
+	if err != nil && err != unix.EINVAL { // EINVAL: it is no link
+		return nil, err
+	}
+	fd, err := unix.Openat2(int(dir.Fd()), parentLink, &unix.OpenHow{
+		Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), filepath.Join(dir.Name(), parentLink)), nil
+}
+
+// checkImageFile wants a regular file, a directory that is in use, or criu's socket.
+func checkImageFile(dir *os.File, name string, used ...*os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("looking at %s: %w", name, err)
+	}
+	switch kind := st.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFREG, kind == unix.S_IFSOCK && name == lazySocket:
+		return nil
+	case kind == unix.S_IFDIR && slices.ContainsFunc(used, func(f *os.File) bool { return isFile(f, &st) }):
 		return nil
 	}
-	target, err := os.Readlink(filepath.Join(dir.Name(), parentLink))
-	if err == nil && filepath.IsAbs(target) {
-		err = errors.New("it leads to an absolute path")
-	}
-	if err != nil {
-		return fmt.Errorf("reading the link to its parent: %w", pathError(err))
-	}
-	return nil
+	return fmt.Errorf("%s is not a regular file", name)
+}
+
+// isFile tells whether a file, which may be nil, is the one of st.
+func isFile(f *os.File, st *unix.Stat_t) bool {
+	var of unix.Stat_t
+	return f != nil && unix.Fstat(int(f.Fd()), &of) == nil && of.Dev == st.Dev && of.Ino == st.Ino
 }

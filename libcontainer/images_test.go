@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/internal/sys"
 )
 
-// tree makes files by their names: an empty value is a regular file, "/" a
+// tree makes files by their paths: an empty value is a regular file, "/" a
 // directory, "|" a FIFO, "@" a socket, anything else a link to it.
 func tree(t *testing.T, dir string, entries map[string]string) *os.File {
 	t.Helper()
@@ -24,11 +26,12 @@ func tree(t *testing.T, dir string, entries map[string]string) *os.File {
 	must(os.MkdirAll(dir, 0o755))
 	for name, kind := range entries {
 		path := filepath.Join(dir, name)
+		must(os.MkdirAll(filepath.Dir(path), 0o700))
 		switch kind {
 		case "":
 			must(os.WriteFile(path, nil, 0o600))
 		case "/":
-			must(os.Mkdir(path, 0o700))
+			must(os.MkdirAll(path, 0o700))
 		case "|":
 			must(unix.Mkfifo(path, 0o600))
 		case "@":
@@ -50,7 +53,9 @@ func TestCheckImages(t *testing.T) {
 		image, parent map[string]string
 		want          string
 	}{
-		{"files", map[string]string{"pages-1.img": "", "sub": "/"}, nil, ""},
+		{"files", map[string]string{"pages-1.img": "", "inventory.img": ""}, nil, ""},
+		{"a directory", map[string]string{"sub": "/"}, nil, "sub is not a regular file"},
+		{"a working directory", map[string]string{"pages-1.img": "", "work": "/"}, nil, ""},
 		{"a link to a file of the host", map[string]string{"pages-1.img": "/etc/shadow"}, nil, "pages-1.img is not a regular file"},
 		{"a FIFO", map[string]string{"inventory.img": "|"}, nil, "inventory.img is not a regular file"},
 		{"criu's socket", map[string]string{"lazy-pages.socket": "@"}, nil, ""},
@@ -58,17 +63,48 @@ func TestCheckImages(t *testing.T) {
 		{"a parent", map[string]string{"parent": "../parent"}, map[string]string{"pages-1.img": ""}, ""},
 		{"a link in a parent", map[string]string{"parent": "../parent"}, map[string]string{"pages-1.img": "/etc/shadow"}, "pages-1.img is not a regular file"},
 		{"a parent somewhere", map[string]string{"parent": "/etc"}, nil, "it leads to an absolute path"},
-		{"a parent that is its own", map[string]string{"parent": "."}, nil, "too many levels of symbolic links"},
+		{"a parent that is its own", map[string]string{"parent": "."}, nil, "more than 64 parents"},
+		{"a parent that is a directory", map[string]string{"parent/pages-1.img": ""}, nil, ""},
+		{"a link in such a parent", map[string]string{"parent/pages-1.img": "/etc/shadow"}, nil, "pages-1.img is not a regular file"},
+		{"a link in the parent of such a parent", map[string]string{"parent/parent/pages-1.img": "/etc/shadow"}, nil, "pages-1.img is not a regular file"},
+		{"a directory in such a parent", map[string]string{"parent/sub/x": ""}, nil, "sub is not a regular file"},
+		{"a parent within", map[string]string{"parent": "pre", "pre/pages-1.img": ""}, nil, ""},
+		{"a link in a parent within", map[string]string{"parent": "pre", "pre/pages-1.img": "/etc/shadow"}, nil, "pages-1.img is not a regular file"},
+		{"a parent that is a file", map[string]string{"parent": ""}, nil, "not a directory"},
+		{"a parent by way of a link", map[string]string{"parent": "../latest"}, map[string]string{"pages-1.img": "/etc/shadow"}, "pages-1.img is not a regular file"},
+		{"a relative link out to the host", map[string]string{"parent": strings.Repeat("../", 20) + "etc"}, nil, "is not a regular file"},
+		{"a link into a process", map[string]string{"parent": strings.Repeat("../", 20) + "proc/self/cwd"}, nil, "too many levels of symbolic links"},
 		{"no parent there", map[string]string{"parent": "../nowhere"}, nil, "no such file or directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			tree(t, filepath.Join(dir, "parent"), c.parent)
-			err := checkImages(tree(t, filepath.Join(dir, "image"), c.image))
+			if err := os.Symlink("parent", filepath.Join(dir, "latest")); err != nil {
+				t.Fatal(err)
+			}
+			image := tree(t, filepath.Join(dir, "image"), c.image)
+			work, _ := openDir(filepath.Join(dir, "image", "work"))
+			defer sys.CloseAll([]*os.File{work})
+			err := checkImages(image, work)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// What is checked is the directory that criu is given, not what has its name by
+// now.
+func TestCheckImagesThatWasExchanged(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "image")
+	image := tree(t, path, map[string]string{"pages-1.img": "/etc/shadow"})
+	if err := os.Rename(path, filepath.Join(dir, "away")); err != nil {
+		t.Fatal(err)
+	}
+	tree(t, path, nil)
+	if err := checkImages(image, nil); err == nil || !strings.Contains(err.Error(), "pages-1.img is not a regular file") {
+		t.Errorf("got %v", err)
 	}
 }
 

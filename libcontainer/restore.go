@@ -142,7 +142,7 @@ func (r *restoration) openDirs() (err error) {
 	if err := r.dirs.openWork(&r.options.ImageOptions, restoreLog, restoreStats); err != nil {
 		return err
 	}
-	return checkImages(r.dirs.images)
+	return checkImages(r.dirs.images, r.dirs.work)
 }
 
 // openOutside opens what criu inherits: its end of the session, and namespaces.
