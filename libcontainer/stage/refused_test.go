@@ -2,6 +2,7 @@ package stage
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,6 +71,29 @@ func (s *stage) options(source string) string {
 		}
 	}
 	return ""
+}
+
+// A path that is made read-only is so with all that is mounted below it, and
+// nothing else is.
+func TestRefusedReadonlyBelow(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(root, "a"), 0o755))
+	var steps []plan.Step
+	for _, dest := range []string{"/a/b c", "/a/b c/deep", "/a/b c/deep", "/a/over/covered", "/a/over", "/d", "/d/e"} {
+		steps = append(steps, tmpfs("x"), step(plan.OpAttach, dest, 0))
+	}
+	s := start(t, inRoot(root, append(steps, step(plan.OpReadonly, "/a"), step(plan.OpReadonly, "/d/e"))...)...)
+	s.expect("sync done")
+	inside := fmt.Sprintf("/proc/%d/root%s", s.Pid, root)
+	for dest, want := range map[string]error{
+		"/a": unix.EROFS, "/a/b c": unix.EROFS, "/a/b c/deep": unix.EROFS, "/a/over": unix.EROFS,
+		"/": nil, "/d": nil, "/d/e": unix.EROFS,
+	} {
+		if err := os.Mkdir(filepath.Join(inside, dest, "new"), 0o755); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", dest, err, want)
+		}
+	}
 }
 
 // What nothing stands in for fails.

@@ -364,8 +364,10 @@ int op_read_only(const struct step *s)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	int tree = clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
-	int late = refuses_attributes(); /* then the directory itself is all that can be changed */
-	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || move_to(tree, fd) || (late && set_attributes(tree, attr, 0)))
+	int late = refuses_attributes(); /* then only what is attached can be changed */
+	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || move_to(tree, fd))
+		return -1;
+	if (late && (set_attributes(tree, attr, 0) || read_only_below(tree)))
 		return -1;
 	close(tree);
 	return close(fd);

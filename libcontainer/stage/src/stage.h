@@ -79,6 +79,9 @@ int attributes_later(const struct mount_attr *attr, uint64_t reset, int recursiv
 int attributes_settled(int fd);
 int refuses_attributes(void);
 
+/* readonly.c */
+int read_only_below(int fd);
+
 /* main.c: the descriptor of one of the plan's files. */
 int file_fd(int64_t index);
 void stop_clock(void);
