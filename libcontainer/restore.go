@@ -9,7 +9,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/criu"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 	"github.com/davit-containers/davit/libcontainer/plan"
@@ -49,7 +48,11 @@ type restoration struct {
 	theirs  *os.File          // criu's end of the session
 	program string            // criu's path
 	cgroups map[string]string // of criu, and to be the processes'
-	pid     int               // of the container's first process
+
+	criuNamespaces map[string]string // by their names in /proc/PID/ns
+	root           unix.Stat_t       // of the root file system, as criu has it
+
+	pid int // of the container's first process
 
 	// unlimited: the limits are written when the processes are there, not
 	// before: criu is one more.
@@ -263,7 +266,7 @@ func (r *restoration) request() (*criu.Restore, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.cgroups, err = cgroup.Of(r.stage.Pid); err != nil {
+	if err := r.noteOutside(); err != nil {
 		return nil, err
 	}
 	facts, err := r.bundle.facts(&r.creation.options)

@@ -12,32 +12,36 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/libcontainer/host"
+	"github.com/davit-containers/davit/libcontainer/spec"
 )
 
 // An image says of each process in which namespaces and cgroups it is and what
 // it may do. Whoever wrote it may have said anything: before the processes run,
-// they are compared with what the configuration gives a container.
+// they are compared with what the configuration gives a container, each thread
+// by itself. What stays unchecked: what a seccomp filter allows, there being one;
+// what is mounted in their mount namespaces, but for the root file system of the
+// first process's; and the files that they have open.
 
 // confinement is what no restored process may be without.
 type confinement struct {
-	apart      []string          // namespaces, by their names in /proc/PID/ns, that are not the host's
-	host       map[string]string // the host's
-	cgroups    map[string]string // by controller; a process may be in one below
-	caps       uint64            // all that a process may have or gain
-	noNewPrivs bool              // of the first process
+	outside    map[string][]string // the namespaces that none may be in, by their names in /proc/PID/ns
+	cgroups    map[string]string   // by controller; a process may be in one below
+	caps       uint64              // all that a process may have or gain
+	noNewPrivs bool
 	seccomp    bool
 	apparmor   string // "" for any
 }
 
-// observation is what the kernel says of a process.
+// observation is what the kernel says of a thread.
 type observation struct {
-	pid        int
+	dead       bool // a zombie runs nothing, and is in no namespaces
 	namespaces map[string]string
 	cgroups    map[string]string
-	caps       uint64 // permitted and bounding, put together
+	caps       uint64 // permitted, inheritable and bounding, put together
 	noNewPrivs bool
 	seccomp    bool
 	apparmor   string
@@ -49,11 +53,14 @@ func (r *restoration) confine(cgroups map[string]string) (*confinement, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &confinement{host: ours, cgroups: cgroups, caps: ^uint64(0)}
+	c := &confinement{outside: map[string][]string{}, cgroups: cgroups, caps: ^uint64(0)}
 	for _, ns := range r.linux().Namespaces {
 		name := namespaceFile(ns.Type)
-		if ns.Path == "" || !sameFile(ns.Path, "/proc/self/ns/"+name) {
-			c.apart = append(c.apart, name)
+		switch {
+		case ns.Path == "":
+			c.outside[name] = []string{ours[name], r.criuNamespaces[name]}
+		case !sameFile(ns.Path, "/proc/self/ns/"+name):
+			c.outside[name] = []string{ours[name]}
 		}
 	}
 	if p := r.bundle.Spec.Process; p != nil {
@@ -100,7 +107,7 @@ func capabilityBits(c *specs.LinuxCapabilities) (bits uint64) {
 	if c == nil {
 		return 0
 	}
-	for _, name := range slices.Concat(c.Bounding, c.Permitted) {
+	for _, name := range slices.Concat(c.Bounding, c.Permitted, c.Inheritable) {
 		if n, ok := host.CapNumber(name); ok {
 			bits |= 1 << n
 		}
@@ -108,50 +115,101 @@ func capabilityBits(c *specs.LinuxCapabilities) (bits uint64) {
 	return bits
 }
 
-// checkProcesses compares the first process and all that descend from it.
+// noteOutside writes down where criu is before it restores anything: its mount
+// namespace shows all of the host.
+func (r *restoration) noteOutside() (err error) {
+	if r.criuNamespaces, err = namespacesOf(strconv.Itoa(r.stage.Pid)); err != nil {
+		return err
+	}
+	if r.cgroups, err = cgroup.Of(r.stage.Pid); err != nil {
+		return err
+	}
+	r.root, err = rootOf(r.stage.Pid, filepath.Join(r.dir.Path(), restoreRoot))
+	return err
+}
+
+// rootOf looks at a directory in the mount namespace of a process.
+func rootOf(pid int, path string) (st unix.Stat_t, err error) {
+	inside, err := newTreeOpener(pid)
+	if err != nil {
+		return st, err
+	}
+	defer inside.stop()
+	inside.do(func() { err = unix.Stat(path, &st) })
+	if err != nil {
+		return st, fmt.Errorf("looking at %s in the mount namespace of process %d: %w", path, pid, err)
+	}
+	return st, nil
+}
+
+// checkRoot wants the container's root file system at the root of the first
+// process's mount namespace. The root of the process may be below.
+func (r *restoration) checkRoot() error {
+	if path, _ := spec.Namespace(r.bundle.Spec, specs.MountNamespace); path != "" {
+		return nil // what is in that namespace is not the image's
+	}
+	root, err := rootOf(r.pid, "/")
+	if err != nil {
+		return err
+	}
+	if root.Dev != r.root.Dev || root.Ino != r.root.Ino {
+		return errors.New("its mount namespace has another root file system than config.json")
+	}
+	return nil
+}
+
+// checkProcesses compares all threads of the first process and of all that
+// descend from it.
 func (r *restoration) checkProcesses() error {
 	c, err := r.confine(r.cgroups)
 	if err != nil {
 		return err
 	}
-	first, err := r.checkFirst(c)
+	first, err := namespacesOf(strconv.Itoa(r.pid))
+	for _, check := range []func() error{r.checkJoined, r.checkRoot} {
+		if err == nil {
+			err = check()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("checking the restored process %d: %w", r.pid, err)
 	}
-	pids, err := descendants(r.pid)
+	return c.checkAll(r.pid, first["user"])
+}
+
+// checkAll checks the threads of a process and of all that descend from it.
+func (c *confinement) checkAll(pid int, userns string) error {
+	pids, err := descendants(pid)
 	if err != nil {
 		return err
 	}
 	for _, pid := range pids {
-		o, err := observe(pid)
-		if err == nil {
-			err = c.check(o, first.namespaces["user"])
-		}
+		tids, err := threads(pid)
 		if err != nil {
-			return fmt.Errorf("checking the restored process %d: %w", pid, err)
+			return err
+		}
+		for _, tid := range tids {
+			o, err := observe(tid)
+			if err == nil {
+				err = c.check(o, userns)
+			}
+			if err != nil {
+				return fmt.Errorf("checking thread %d of the restored process %d: %w", tid, pid, err)
+			}
 		}
 	}
 	return nil
 }
 
-// checkFirst compares what others need not share with the first process.
-func (r *restoration) checkFirst(c *confinement) (*observation, error) {
-	first, err := observe(r.pid)
-	if err != nil {
-		return nil, err
-	}
-	if c.noNewPrivs && !first.noNewPrivs {
-		return nil, errors.New("it may gain privileges, which config.json forbids")
-	}
-	return first, r.checkJoined()
-}
-
-// check says what of the confinement a process lacks. What it may do in a user
+// check says what of the confinement a thread lacks. What it may do in a user
 // namespace of its own making is the kernel's to bound.
 func (c *confinement) check(o *observation, userns string) error {
-	for _, name := range c.apart {
-		if o.namespaces[name] == c.host[name] {
-			return fmt.Errorf("it is in the host's %s namespace, and config.json has another", name)
+	if o.dead {
+		return nil
+	}
+	for name, outside := range c.outside {
+		if slices.Contains(outside, o.namespaces[name]) {
+			return fmt.Errorf("it is in the host's %s namespace, or in criu's, and config.json has another", name)
 		}
 	}
 	for controller, path := range c.cgroups {
@@ -161,6 +219,9 @@ func (c *confinement) check(o *observation, userns string) error {
 	}
 	if extra := o.caps &^ c.caps; extra != 0 && o.namespaces["user"] == userns {
 		return fmt.Errorf("it has capabilities that config.json does not give: %s", capabilityList(extra))
+	}
+	if c.noNewPrivs && !o.noNewPrivs {
+		return errors.New("it may gain privileges, which config.json forbids")
 	}
 	if c.seccomp && !o.seccomp {
 		return errors.New("it has no seccomp filter, and config.json has one")
@@ -207,22 +268,40 @@ func descendants(pid int) ([]int, error) {
 	return list, nil
 }
 
-// observe asks the kernel.
-func observe(pid int) (*observation, error) {
-	o := &observation{pid: pid}
-	var err error
-	if o.namespaces, err = namespacesOf(strconv.Itoa(pid)); err != nil {
-		return nil, err
+// threads lists a process's.
+func threads(pid int) ([]int, error) {
+	entries, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+	if err != nil {
+		return nil, fmt.Errorf("looking for the threads of process %d: %w", pid, pathError(err))
 	}
-	if o.cgroups, err = cgroup.Of(pid); err != nil {
-		return nil, err
+	var tids []int
+	for _, e := range entries {
+		tid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("looking for the threads of process %d: %w", pid, err)
+		}
+		tids = append(tids, tid)
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return tids, nil
+}
+
+// observe asks the kernel of a thread: /proc has each by its number.
+func observe(tid int) (*observation, error) {
+	o := &observation{}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
 	if err != nil {
 		return nil, fmt.Errorf("reading its status: %w", pathError(err))
 	}
-	o.readStatus(status)
-	label, err := os.ReadFile(fmt.Sprintf("/proc/%d/attr/current", pid))
+	if o.readStatus(status); o.dead {
+		return o, nil
+	}
+	if o.namespaces, err = namespacesOf(strconv.Itoa(tid)); err != nil {
+		return nil, err
+	}
+	if o.cgroups, err = cgroup.Of(tid); err != nil {
+		return nil, err
+	}
+	label, err := os.ReadFile(fmt.Sprintf("/proc/%d/attr/current", tid))
 	if err == nil {
 		o.apparmor, _, _ = strings.Cut(strings.TrimRight(string(label), "\x00\n"), " (")
 	}
@@ -235,7 +314,9 @@ func (o *observation) readStatus(status []byte) {
 		name, value, _ := strings.Cut(lines.Text(), ":")
 		value = strings.TrimSpace(value)
 		switch name {
-		case "CapPrm", "CapBnd":
+		case "State":
+			o.dead = strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X")
+		case "CapPrm", "CapInh", "CapBnd":
 			bits, _ := strconv.ParseUint(value, 16, 64)
 			o.caps |= bits
 		case "NoNewPrivs":

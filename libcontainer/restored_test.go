@@ -1,23 +1,31 @@
 package libcontainer
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Each way out of the confinement is noticed, and nothing else.
 func TestConfinement(t *testing.T) {
 	c := &confinement{
-		apart: []string{"pid", "net"}, host: map[string]string{"pid": "pid:[1]", "net": "net:[1]", "uts": "uts:[1]"},
-		cgroups: map[string]string{"": "/box", "cpu": "/"}, caps: 0b11, seccomp: true, apparmor: "profile",
+		outside: map[string][]string{"pid": {"pid:[1]"}, "net": {"net:[1]", "net:[3]"}},
+		cgroups: map[string]string{"": "/box", "cpu": "/"}, caps: 0b11, noNewPrivs: true, seccomp: true, apparmor: "profile",
 	}
 	fine := func() *observation {
 		return &observation{
 			namespaces: map[string]string{"pid": "pid:[2]", "net": "net:[2]", "uts": "uts:[1]", "user": "user:[1]"},
-			cgroups:    map[string]string{"": "/box", "cpu": "/any"}, caps: 0b10, seccomp: true, apparmor: "profile",
+			cgroups:    map[string]string{"": "/box", "cpu": "/any"}, caps: 0b10, noNewPrivs: true, seccomp: true, apparmor: "profile",
 		}
 	}
 	for _, test := range []struct {
@@ -29,6 +37,9 @@ func TestConfinement(t *testing.T) {
 		{"a cgroup below", func(o *observation) { o.cgroups[""] = "/box/below" }, ""},
 		{"a user namespace of its own", func(o *observation) { o.namespaces["user"], o.caps = "user:[9]", 0b111 }, ""},
 		{"the host's namespace", func(o *observation) { o.namespaces["net"] = "net:[1]" }, "the host's net namespace"},
+		{"criu's namespace", func(o *observation) { o.namespaces["net"] = "net:[3]" }, "or in criu's"},
+		{"a zombie", func(o *observation) { *o = observation{dead: true} }, ""},
+		{"privileges to gain", func(o *observation) { o.noNewPrivs = false }, "it may gain privileges"},
 		{"a cgroup elsewhere", func(o *observation) { o.cgroups[""] = "/boxer" }, "the cgroup /boxer, outside of"},
 		{"no such hierarchy", func(o *observation) { delete(o.cgroups, "cpu") }, "outside of"},
 		{"a capability more", func(o *observation) { o.caps = 0b110 }, "CAP_DAC_READ_SEARCH"},
@@ -72,4 +83,99 @@ func TestObserve(t *testing.T) {
 	if os.Geteuid() == 0 && o.caps == 0 {
 		t.Error("root has no capabilities")
 	}
+}
+
+// Each thread is observed by itself, and any may be the one that is outside.
+func TestThreads(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	other := make(chan int)
+	done := make(chan bool)
+	defer close(done)
+	var differ func()
+	differ = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() { // left as it is: another one, while this is held
+			go differ()
+			<-done
+			runtime.UnlockOSThread()
+			return
+		}
+		err := errors.Join(unix.Unshare(unix.CLONE_NEWUTS), unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		if err != nil {
+			t.Error(err)
+		}
+		other <- unix.Gettid()
+		<-done // the thread ends with the goroutine
+	}
+	go differ()
+	tid := <-other
+	leader, err1 := observe(os.Getpid())
+	o, err2 := observe(tid)
+	if err1 != nil || err2 != nil || leader.noNewPrivs || !o.noNewPrivs || leader.namespaces["uts"] == o.namespaces["uts"] {
+		t.Fatalf("got %+v, %v and %+v, %v", leader, err1, o, err2)
+	}
+	c := &confinement{outside: map[string][]string{"uts": {o.namespaces["uts"]}}, caps: ^uint64(0)}
+	err := c.checkAll(os.Getpid(), "")
+	if want := fmt.Sprintf("checking thread %d of the restored process %d: it is in", tid, os.Getpid()); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	c.outside = map[string][]string{"uts": {"uts:[1]"}}
+	if err := c.checkAll(os.Getpid(), ""); err != nil {
+		t.Errorf("none is outside: %v", err)
+	}
+}
+
+// A zombie is seen as one, whatever the kernel says of its namespaces and cgroups.
+func TestObserveZombie(t *testing.T) {
+	child := exec.Command("true")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	if err := unix.Waitid(unix.P_PID, child.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := observe(child.Process.Pid); err != nil || !o.dead {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
+// A process in a mount namespace that is not davit's may still see the host:
+// criu's does, and one that was copied from it.
+func TestCriusMountNamespace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	child := exec.Command("sleep", "1000")
+	child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	r := &restoration{pid: child.Process.Pid}
+	r.bundle = &Bundle{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.MountNamespace}}}}}
+	expect := func(name, want string) {
+		t.Helper()
+		err := r.checkProcesses()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	var err error
+	if r.root, err = rootOf(os.Getpid(), "/"); err != nil {
+		t.Fatal(err)
+	}
+	expect("its own", "")
+	if r.criuNamespaces, err = namespacesOf(strconv.Itoa(r.pid)); err != nil {
+		t.Fatal(err)
+	}
+	expect("criu's", "mnt namespace, or in criu's")
+	r.criuNamespaces = nil
+	if r.root, err = rootOf(os.Getpid(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	expect("with the host's root", "another root file system")
 }
