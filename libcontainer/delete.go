@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -87,14 +88,24 @@ func (c *Container) endInit() error {
 	if err := c.thaw(); err != nil {
 		return err
 	}
-	exited, err := sys.PidfdPoll(pidfd, killTimeout)
-	if err == nil && !exited {
-		err = fmt.Errorf("it still runs %v after SIGKILL [it may hang in the kernel: see /proc/%d/stack]", killTimeout, c.state.Pid)
-	}
-	if err != nil {
+	if err := c.awaitEnd(pidfd); err != nil {
 		return fmt.Errorf("waiting for the end of process %d: %w", c.state.Pid, err)
 	}
 	return nil
+}
+
+// awaitEnd waits for the killed process. One that takes its time may lack CPU
+// time to die in: it then gets what there is.
+func (c *Container) awaitEnd(pidfd *os.File) error {
+	exited, err := sys.PidfdPoll(pidfd, dyingTime)
+	if err == nil && !exited {
+		c.cgroup.Unthrottle()
+		exited, err = sys.PidfdPoll(pidfd, killTimeout)
+	}
+	if err == nil && !exited {
+		return fmt.Errorf("it still runs %v after SIGKILL [it may hang in the kernel: see /proc/%d/stack]", killTimeout, c.state.Pid)
+	}
+	return err
 }
 
 func (c *Container) removeRdt() error {

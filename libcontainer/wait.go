@@ -17,6 +17,9 @@ import (
 // killTimeout bounds the wait for a killed process, which only the kernel can delay.
 const killTimeout = 10 * time.Second
 
+// dyingTime is more than a killed process needs that may run.
+const dyingTime = 100 * time.Millisecond
+
 // ExitStatus is how a container's program ended.
 type ExitStatus struct{ exit sys.Exit }
 

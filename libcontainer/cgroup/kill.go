@@ -42,6 +42,16 @@ func (m *Manager) KillAll() error {
 	return m.saved.killRounds()
 }
 
+// Unthrottle takes the limit of CPU time away from a cgroup that is to go: its
+// processes die as slowly as they run. That it cannot is no harm.
+func (m *Manager) Unthrottle() {
+	file, unlimited := m.saved.Paths["cpu"]+"/cpu.cfs_quota_us", "-1"
+	if m.saved.Unified {
+		file, unlimited = m.saved.Paths[""]+"/cpu.max", "max"
+	}
+	_ = writeFile(file, unlimited)
+}
+
 // killTree writes cgroup.kill, of v2 or of the v2 part of a hybrid host. A
 // cgroup that is gone needs no killing; a threaded one refuses.
 //

@@ -134,6 +134,24 @@ func TestKernelUpdateIdle(t *testing.T) {
 	}
 }
 
+func TestKernelUnthrottle(t *testing.T) {
+	needView(t)
+	needControllers(t, "cpu")
+	file, want := "cpu.cfs_quota_us", "-1"
+	if cgroups.IsCgroup2UnifiedMode() {
+		file, want = "cpu.max", "max 100000"
+	}
+	m := newManager(t, specWith(t, parse(t, `{"cpu":{"quota":5000,"period":100000}}`)))
+	run(t, m, "sleep", "1000")
+	if got := content(t, m, "cpu", file); got == want {
+		t.Fatalf("%s: %s at first", file, got)
+	}
+	m.Unthrottle()
+	if got := content(t, m, "cpu", file); got != want {
+		t.Errorf("%s: got %s, want %s", file, got, want)
+	}
+}
+
 func TestKernelUpdateUnified(t *testing.T) {
 	needView(t)
 	if !cgroups.IsCgroup2UnifiedMode() {
