@@ -76,7 +76,7 @@ func (d *dump) run() error {
 
 // lock keeps others from removing the container meanwhile.
 func (d *dump) lock() error {
-	err := d.container.dir.Lock()
+	err := d.container.lock()
 	d.locked = err == nil
 	return err
 }

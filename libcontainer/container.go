@@ -71,6 +71,28 @@ func notFound(id string, err error) error {
 	return err
 }
 
+// lock takes the container's lock, and reads the state that its last holder left.
+func (c *Container) lock() error {
+	if err := c.dir.Lock(); err != nil {
+		return err
+	}
+	err := c.reload()
+	if err != nil {
+		c.dir.Unlock()
+	}
+	return err
+}
+
+// reload forgets what was read before the lock was taken.
+func (c *Container) reload() error {
+	s, err := c.dir.Load()
+	if err != nil {
+		return err
+	}
+	c.state, c.spec, c.cgroup = s, nil, nil
+	return nil
+}
+
 // Close releases what this process holds of the container, which goes on.
 func (c *Container) Close() error {
 	if c.pidfd != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,6 +78,16 @@ func TestExitStatus(t *testing.T) {
 	b := newBox(t)
 	if _, exit, err := b.run("sh", "-c", "exit 42"); err != nil || exit.Code() != 42 {
 		t.Errorf("got %d, %v", exit.Code(), err)
+	}
+}
+
+// What the caller ignores, as Python does SIGPIPE, the container does not.
+func TestSignalsAreNotInherited(t *testing.T) {
+	signal.Ignore(unix.SIGPIPE, unix.SIGUSR1)
+	defer signal.Reset(unix.SIGPIPE, unix.SIGUSR1)
+	b := newBox(t)
+	if got := b.succeeds("grep", "-E", "Sig(Ign|Blk):", "/proc/self/status"); strings.Trim(got, "SigIgnBlk:\t\n0") != "" {
+		t.Errorf("it begins with\n%s", got)
 	}
 }
 

@@ -21,6 +21,9 @@ func (c *Container) Delete() error {
 	if err := c.dir.Lock(); err != nil {
 		return err
 	}
+	if err := c.settle(); err != nil {
+		return err
+	}
 	status, err := c.Status()
 	if err != nil {
 		return err
@@ -36,10 +39,27 @@ func (c *Container) Destroy() error {
 	if err := c.lockForce(); err != nil {
 		return err
 	}
+	err := c.settle()
+	if errors.Is(err, ErrIncomplete) { // whoever was removing it has ended
+		return c.dir.Remove()
+	}
+	if err != nil {
+		return err
+	}
 	return c.remove()
 }
 
-// lockForce takes the lock. Who holds it creates the container, and gives up
+// settle reads the state again, under the lock, if the container was being
+// created when it was read: its process was not known then. Nothing that
+// removing it needs is written later.
+func (c *Container) settle() error {
+	if c.state.Phase != state.Creating {
+		return nil
+	}
+	return c.reload()
+}
+
+// lockForce takes the lock. A creator, or a checkpoint, that holds it gives up
 // when the container's processes are gone.
 func (c *Container) lockForce() error {
 	locked, err := c.dir.TryLock()

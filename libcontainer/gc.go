@@ -79,6 +79,7 @@ type collection struct {
 	profiles  []*specs.LinuxSeccomp // of the same
 	found     []Leftover
 	failures  []error
+	unknown   string // a container that is owned, and whose cgroup is not known
 }
 
 // abandoned is a container that is half made or half removed, and whose
@@ -95,6 +96,9 @@ type abandoned struct {
 func (c *collection) checkOwn(a *abandoned) error {
 	if a.container == nil {
 		return nil
+	}
+	if c.unknown != "" {
+		return fmt.Errorf("leaving container %s: the cgroup of container %s may be in its own", a.id, c.unknown)
 	}
 	m, err := a.container.manager()
 	if err != nil {
@@ -147,12 +151,21 @@ func (c *collection) use(id string, s *state.State) {
 		return
 	}
 	container := &Container{runtime: c.runtime, state: s}
-	if m, err := container.manager(); err == nil {
-		for path := range maps.Values(m.Paths()) {
-			c.used[path] = id
-		}
+	m, err := container.manager()
+	if err != nil {
+		c.unknown = id
+		c.failures = append(c.failures, fmt.Errorf("looking at container %s: %w", id, err))
+		return
 	}
-	if config, err := container.config(); err == nil && config.Linux != nil {
+	for path := range maps.Values(m.Paths()) {
+		c.used[path] = id
+	}
+	config, err := container.config()
+	if err != nil {
+		c.failures = append(c.failures, fmt.Errorf("looking at container %s: %w", id, err))
+		return
+	}
+	if config.Linux != nil {
 		c.profiles = append(c.profiles, config.Linux.Seccomp)
 	}
 }

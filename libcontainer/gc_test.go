@@ -124,10 +124,13 @@ func TestOwnedIsNotCollected(t *testing.T) {
 	b.must(os.MkdirAll(b.runtime.Root, 0o711))
 	making, err := state.Create(b.runtime.Root, "making", &state.State{ID: "making", Phase: state.Creating, CreatorPid: 1 << 30})
 	b.must(err)
-	b.collected("")
-	b.must(making.Close())
 	found, err := b.runtime.Leftovers()
 	if kinds(found) != "" || err == nil { // its cgroup cannot be read
+		t.Errorf("locked: %v, %v", found, err)
+	}
+	b.must(making.Close())
+	found, err = b.runtime.Leftovers()
+	if kinds(found) != "" || err == nil {
 		t.Errorf("unlocked: %v, %v", found, err)
 	}
 	b.must(os.RemoveAll(filepath.Join(b.runtime.Root, "making")))
@@ -183,10 +186,11 @@ func TestUnusedFiltersAreCollected(t *testing.T) {
 func TestCollectDuringCreation(t *testing.T) {
 	b := newBox(t)
 	b.must(state.MakeRoot(b.runtime.Root))
+	cgroup := []byte(`{"driver":"disabled"}`)
 	done := make(chan error)
 	go func() {
 		for i := range 200 {
-			dir, err := state.Create(b.runtime.Root, fmt.Sprint("box", i), &state.State{ID: fmt.Sprint("box", i), Phase: state.Created})
+			dir, err := state.Create(b.runtime.Root, fmt.Sprint("box", i), &state.State{ID: fmt.Sprint("box", i), Phase: state.Created, Cgroup: cgroup, Config: []byte("{}")})
 			if err == nil {
 				err = dir.Remove()
 			}

@@ -51,17 +51,13 @@ func (c *Container) Update(u Update) error {
 	return change.run()
 }
 
-// lockAlive takes the lock, and reads the state that the last holder left.
+// lockAlive takes the lock of a container that has not stopped.
 func (c *Container) lockAlive() error {
-	if err := c.dir.Lock(); err != nil {
+	err := c.lock()
+	if err != nil {
 		return err
 	}
-	s, err := c.dir.Load()
-	if err == nil {
-		c.state, c.spec = s, nil
-		err = c.checkAlive()
-	}
-	if err != nil {
+	if err = c.checkAlive(); err != nil {
 		c.dir.Unlock()
 	}
 	return err

@@ -50,12 +50,5 @@ func (d deletion) delete(rt *libcontainer.Runtime, id string) error {
 		return err
 	}
 	defer container.Close()
-	status, err := container.Status()
-	switch {
-	case err != nil:
-		return err
-	case status == libcontainer.Created:
-		return container.Destroy()
-	}
 	return container.Delete()
 }

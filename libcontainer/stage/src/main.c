@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 	plan_fd = control_fd + 1;
 	prctl(PR_SET_NAME, "davit-stage");
 	umask(022);
+	default_signals();
 	reserve_streams();
 	if (do_close_range(control_fd, CLOSE_RANGE_CLOEXEC) || load_plan()) {
 		report_failure(0);

@@ -13,6 +13,17 @@
 static char program[PATH_MAX];
 static char home[PATH_MAX] = "HOME=/";
 
+/* default_signals takes back what the caller ignores and blocks, which would
+ * outlive execve: no program expects it. It asks the kernel itself, since the C
+ * library leaves out the signals that are its own. */
+void default_signals(void)
+{
+	static const uint64_t nothing[4]; /* SIG_DFL, and the empty set */
+	for (int s = 1; s <= 64; s++)
+		sys(rt_sigaction, s, nothing, NULL, sizeof nothing[0]);
+	sys(rt_sigprocmask, SIG_SETMASK, nothing, NULL, sizeof nothing[0]);
+}
+
 static void end(int signal_number) { _exit(128 + signal_number); }
 
 /* The first process of a pid namespace gets no signal that it does not

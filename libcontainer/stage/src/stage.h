@@ -94,6 +94,9 @@ int hold_tree(int fd);
 #include <sys/syscall.h>
 #define sys(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
+/* program.c */
+void default_signals(void);
+
 /* The operations, one function each, with the table's name. */
 #define DECLARE(name, signature) int op_##name(const struct step *s);
 OPERATIONS(DECLARE)
