@@ -146,25 +146,25 @@ func (c *crowd) look() (sight, error) {
 
 // settle looks until the kernel has freed what it frees in its own time, for
 // which there is no event, or for long enough.
-func (c *crowd) settle(before sight, containers int) (sight, error) {
+func (c *crowd) settle(before sight, allowed allowance) (sight, error) {
 	for deadline := time.Now().Add(c.grace); ; time.Sleep(100 * time.Millisecond) {
 		after, err := c.look()
-		if err != nil || len(after.leaks(before, containers)) == 0 || time.Now().After(deadline) {
+		if err != nil || len(after.leaks(before, allowed)) == 0 || time.Now().After(deadline) {
 			return after, err
 		}
 	}
 }
 
-// tolerance is the part of the number of containers by which a count may have
-// grown: other programs use the same kernel.
-const tolerance = 4
+// allowance is by how much more a count may have grown, with so many
+// containers: other programs use the same kernel.
+type allowance struct{ containers, more int }
 
 // leaks are what is there that was not there before.
-func (s sight) leaks(before sight, containers int) []string {
+func (s sight) leaks(before sight, allowed allowance) []string {
 	leaks := s.New(before.Snapshot)
 	for what, n := range s.counts {
-		if more := n - before.counts[what]; more > containers/tolerance {
-			leaks = append(leaks, fmt.Sprintf("%d %s more after %d containers", more, what, containers))
+		if more := n - before.counts[what]; more > allowed.more {
+			leaks = append(leaks, fmt.Sprintf("%d %s more after %d containers", more, what, allowed.containers))
 		}
 	}
 	return leaks

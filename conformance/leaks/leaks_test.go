@@ -30,10 +30,11 @@ func needDavit(t *testing.T) string {
 	return program
 }
 
-// TestLeaks makes fewer containers than the program does.
+// TestLeaks makes fewer containers than the program does, and while the tests of
+// other packages use the same kernel: its counts are make leaks' business.
 func TestLeaks(t *testing.T) {
 	var out bytes.Buffer
-	o := options{atOnce: 24, width: 8, inSequence: 16, views: []view.View{view.Host, view.V2}, runtime: needDavit(t), grace: 10 * time.Second}
+	o := options{atOnce: 24, width: 8, inSequence: 16, views: []view.View{view.Host, view.V2}, runtime: needDavit(t), grace: 10 * time.Second, noise: 100_000}
 	if err := o.run(t.Context(), &out); err != nil {
 		t.Error(err)
 	}
@@ -96,7 +97,7 @@ func TestCountsHaveATolerance(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.after.leaks(before, 40); !slices.Equal(got, tt.want) {
+			if got := tt.after.leaks(before, allowance{containers: 40, more: 10}); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
