@@ -8,17 +8,18 @@ import (
 )
 
 // parseSize reads a number of bytes, such as 1024, 64m, 1.5GiB; a unit is a
-// power of 1024 whatever its spelling.
+// power of 1024 whatever its spelling. One space may stand before it.
 // Compat(docker): docker/go-units, which runc uses.
 func parseSize(text string) (int64, error) {
-	digits := len(strings.TrimRight(strings.ToLower(text), "bikmgtp"))
-	number, err := strconv.ParseFloat(strings.TrimRight(text[:digits], " "), 64)
+	end := strings.LastIndexAny(text, "0123456789. ") + 1
+	digits, unit := strings.TrimSuffix(text[:end], " "), text[end:]
+	number, err := strconv.ParseFloat(digits, 64)
 	if err != nil || number < 0 || math.IsInf(number, 0) || math.IsNaN(number) {
 		return 0, fmt.Errorf("invalid size: '%s'", text)
 	}
-	factor, ok := sizeUnit(strings.ToLower(text[digits:]))
+	factor, ok := sizeUnit(strings.ToLower(unit))
 	if !ok {
-		return 0, fmt.Errorf("invalid suffix: '%s'", text[digits:])
+		return 0, fmt.Errorf("invalid suffix: '%s'", unit)
 	}
 	number *= factor
 	if number >= math.MaxInt64 {
