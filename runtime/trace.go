@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/trace"
 )
@@ -75,16 +78,28 @@ func (p *program) writeTrace(result error) {
 	}
 }
 
-// saveTrace replaces the file; in a directory, every call has a file of its own.
+// saveTrace writes what was recorded to a file.
 func (p *program) saveTrace(result error, others map[string]string) error {
-	path := p.globals.trace
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, fmt.Sprintf("davit-%s-%d.json", p.tracing.command, os.Getpid()))
-	}
-	f, err := os.Create(path)
+	f, err := createTrace(p.globals.trace, p.tracing.command)
 	if err != nil {
 		return err
 	}
 	err = p.tracing.recorder.Write(f, os.Getpid(), result, others)
 	return errors.Join(err, f.Close())
+}
+
+// createTrace replaces the file; in a directory, every call has a new one of
+// its own. Others may write to the directory and foresee the name: what is
+// there already stays as it is, and no symbolic link is followed.
+func createTrace(path, command string) (*os.File, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return os.Create(path)
+	}
+	name := filepath.Join(path, fmt.Sprintf("davit-%s-%d", command, os.Getpid()))
+	for suffix := ""; ; suffix = fmt.Sprintf("-%d", time.Now().UnixNano()) {
+		f, err := os.OpenFile(name+suffix+".json", os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o666)
+		if !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+	}
 }
