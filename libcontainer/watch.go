@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -61,21 +62,30 @@ func (w *Watch) Next(until time.Time) (Event, error) {
 		if w.oom != nil {
 			set = append(set, w.oom.Poll())
 		}
-		left := max(time.Until(until), 0)
-		n, err := unix.Poll(set, int((left+time.Millisecond-1)/time.Millisecond))
+		n, err := unix.Poll(set, pollTimeout(time.Until(until)))
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			return NoEvent, fmt.Errorf("waiting for events of the container: %w", err)
 		}
-		if n == 0 {
+		if n == 0 && time.Until(until) <= 0 {
 			return NoEvent, nil
 		}
 		if event, err := w.event(set[0].Revents != 0); event != NoEvent || err != nil {
 			return event, err
 		}
 	}
+}
+
+// pollTimeout is the time left in milliseconds, rounded up, or as much of it as
+// the kernel's int holds, which is 24 days.
+func pollTimeout(left time.Duration) int {
+	ms := max(left, 0) / time.Millisecond
+	if left > ms*time.Millisecond {
+		ms++
+	}
+	return int(min(ms, math.MaxInt32))
 }
 
 // event says what poll has seen: what led to the end comes before it.

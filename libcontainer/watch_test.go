@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -15,6 +16,22 @@ func (b *box) next(w *Watch) Event {
 	event, err := w.Next(time.Now().Add(time.Minute))
 	b.must(err)
 	return event
+}
+
+func TestPollTimeout(t *testing.T) {
+	for _, test := range []struct {
+		left time.Duration
+		want int
+	}{
+		{math.MinInt64, 0}, {-time.Second, 0}, {0, 0}, {1, 1},
+		{time.Millisecond, 1}, {time.Millisecond + 1, 2}, {5 * time.Second, 5000},
+		{math.MaxInt32 * time.Millisecond, math.MaxInt32}, {math.MaxInt32*time.Millisecond + 1, math.MaxInt32},
+		{1 << 32 * time.Millisecond, math.MaxInt32}, {math.MaxInt64, math.MaxInt32},
+	} {
+		if got := pollTimeout(test.left); got != test.want {
+			t.Errorf("%v: got %d, want %d", test.left, got, test.want)
+		}
+	}
 }
 
 func TestWatchEnd(t *testing.T) {

@@ -77,13 +77,22 @@ func (p *program) follow(c *libcontainer.Container, interval time.Duration) erro
 		case event == libcontainer.OutOfMemory:
 			err = p.printEvent(c, "oom", nil)
 		default:
-			next = next.Add(interval)
 			err = p.printStats(c)
+			next = nextTick(next, interval, time.Now())
 		}
 		if err := p.tolerate(err); err != nil {
 			return err
 		}
 	}
+}
+
+// nextTick is when statistics are printed again. What was missed, while nobody
+// read them, is not made up for.
+func nextTick(last time.Time, interval time.Duration, now time.Time) time.Time {
+	if next := last.Add(interval); !next.Before(now) {
+		return next
+	}
+	return now.Add(interval)
 }
 
 // unwritten is an error of standard output: nobody listens any more.
