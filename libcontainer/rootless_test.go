@@ -105,6 +105,7 @@ func newUserBox(t *testing.T) *box {
 	b := newBox(t)
 	spec.Rootless(b.config, uint32(os.Geteuid()), uint32(os.Getegid()))
 	b.config.Linux.CgroupsPath = ""
+	t.Cleanup(func() { b.runtime.ForceRemove("box") }) // a test that fails leaves it
 	return b
 }
 
