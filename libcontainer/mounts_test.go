@@ -155,7 +155,7 @@ func TestMountsErrors(t *testing.T) {
 		{"no type", "mounts.json: mounts[0].type: must be given for a mount that is not a bind mount (config.md#mounts)", func() error {
 			return c.AddMounts([]specs.Mount{{Destination: "/data"}})
 		}},
-		{"below proc", `config.json: mounts: /proc/self: "/proc/self" cannot be mounted because it is inside /proc (config.md#mounts)`, func() error {
+		{"below proc", `mounts.json: mounts: /proc/self: "/proc/self" cannot be mounted because it is inside /proc (config.md#mounts)`, func() error {
 			return c.AddMounts([]specs.Mount{bindOf(dir, "/proc/self")})
 		}},
 		{"nothing there", "unmounting /bin: nothing is mounted there: invalid argument", func() error {

@@ -10,9 +10,19 @@ type SpecError struct {
 }
 
 // Error is one line.
-func (e *SpecError) Error() string {
-	return fmt.Sprintf("config.json: %s: %s (%s)", e.Field, e.Reason, e.Section)
+func (e *SpecError) Error() string { return e.in("config.json") }
+
+func (e *SpecError) in(document string) string {
+	return fmt.Sprintf("%s: %s: %s (%s)", document, e.Field, e.Reason, e.Section)
 }
+
+// addedError is a SpecError of a mount that is added, which does not stand in
+// config.json.
+type addedError struct{ *SpecError }
+
+func (e addedError) Error() string { return e.in("mounts.json") }
+
+func (e addedError) Unwrap() error { return e.SpecError }
 
 // UnsupportedError says what the host lacks.
 type UnsupportedError struct {

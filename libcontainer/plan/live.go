@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"path"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -11,7 +12,13 @@ import (
 // s is the container's configuration. What is mounted is opened outside, its
 // destination in the container. Errors are as Compile's.
 func CompileMount(m *specs.Mount, s *specs.Spec, facts Facts, opts Options) (*Plan, error) {
-	return compileLive(s, facts, opts, func(l *live) error { return l.mount(m) })
+	return compileLive(s, facts, opts, func(l *live) error {
+		err := l.mount(m)
+		if e := (*SpecError)(nil); errors.As(err, &e) {
+			return addedError{e}
+		}
+		return err
+	})
 }
 
 // CompileUnmount turns the removal of what is mounted in a running container
