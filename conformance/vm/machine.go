@@ -31,8 +31,7 @@ func machine(i Image, memoryMiB int) []string {
 		// Left out: what costs an emulator much in every page walk or system call.
 		"-cpu", "max,-la57,-smap,-smep,-umip,-pku,-erms,-fsrm",
 		"-kernel", filepath.Join(i.dir, "vmlinux"), "-initrd", filepath.Join(i.dir, "initrd"), "-append", kernelOptions(),
-		"-device", "virtio-serial", // the first of the virtio devices: the agent's port has its number
-		"-device", "virtio-rng-pci",
+		"-device", "virtio-serial", "-device", "virtio-rng-pci",
 		"-virtfs", "local,path=/,mount_tag=host,security_model=none,multidevs=remap",
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -19,9 +20,25 @@ import (
 	"github.com/davit-containers/davit/conformance/vm/wire"
 )
 
-// Port is the serial port to the host, as the kernel names it: there is no udev
-// in a guest that would make a link with its own name.
-const Port = "/dev/vport0p1"
+// OpenPort opens the serial port to the host. There is no udev in a guest that
+// would make a link with the port's name; the kernel's number for it depends on
+// which other devices there are.
+func OpenPort() (*os.File, error) {
+	ports, err := filepath.Glob("/dev/vport*p1")
+	if err != nil {
+		return nil, err
+	}
+	if len(ports) != 1 {
+		return nil, fmt.Errorf("finding the port to the host: there are %d", len(ports))
+	}
+	// Blocking: a write then returns when the host has the bytes. What waits
+	// for a port by epoll can miss that the port has room again.
+	fd, err := unix.Open(ports[0], unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: ports[0], Err: err}
+	}
+	return os.NewFile(uintptr(fd), ports[0]), nil
+}
 
 // Serve answers the host's requests on a port, until the host closes it.
 func Serve(port io.ReadWriter) error {

@@ -85,7 +85,7 @@ func image(ctx context.Context) error {
 
 // serve runs in the guest.
 func serve() error {
-	port, err := os.OpenFile(agent.Port, os.O_RDWR, 0)
+	port, err := agent.OpenPort()
 	if err != nil {
 		return err
 	}
