@@ -17,6 +17,7 @@ var attacks = map[string]func(args []string) string{
 	"attack-exchange": exchange,
 	"attack-mount":    remount,
 	"attack-programs": overwrite,
+	"attack-files":    reach,
 	"attack-keyring":  keyring,
 }
 
@@ -99,6 +100,23 @@ func try(fd int) int {
 		return 0
 	}
 	return 1
+}
+
+// reach looks, until its time is over, through the open files of every process
+// that it can see for a proc of the host, and in that for a file.
+func reach(args []string) string {
+	reached := 0
+	for stopped := untilInputEnds(); !stopped(); {
+		for pid := 2; pid < 64; pid++ {
+			for fd := range 16 {
+				var st unix.Stat_t
+				if unix.Stat(fmt.Sprintf("/proc/%d/fd/%d/%s", pid, fd, args[0]), &st) == nil {
+					reached++
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("reached %d", reached)
 }
 
 // keyring describes the session keyring.

@@ -187,27 +187,52 @@ func TestOwnProgram(t *testing.T) {
 // more processes come in.
 func (b *bundle) overwritten() {
 	b.Helper()
-	b.attackerProgram()
-	out := filepath.Join(b.dir, "out")
-	b.config.Process.Args = []string{"sh", "-c", "sleep 1000 | /attacker attack-programs > /said"}
-	b.config.Process.Capabilities.Effective = append(b.config.Process.Capabilities.Effective, "CAP_SYS_PTRACE")
-	b.config.Process.Capabilities.Permitted = append(b.config.Process.Capabilities.Permitted, "CAP_SYS_PTRACE")
-	b.config.Process.Capabilities.Bounding = append(b.config.Process.Capabilities.Bounding, "CAP_SYS_PTRACE")
-	b.created()
-	b.ok(b.call("start", b.id))
-	for range *rounds {
+	said := b.attacked("attack-programs", func() {
 		b.call("exec", b.id, "/proc/self/exe")
 		b.call("exec", b.id, "/bin/script")
 		b.ok(b.call("exec", b.id, "true"))
+	})
+	if !strings.HasSuffix(said, "written 0") {
+		b.Errorf("the attacker says: %s", said)
+	}
+}
+
+// attacked runs an attack in a container whose root may trace processes, while
+// something is done again and again, and gives what the attacker says.
+func (b *bundle) attacked(attack string, do func()) string {
+	b.Helper()
+	b.attackerProgram()
+	b.config.Process.Args = []string{"sh", "-c", "sleep 1000 | /attacker " + attack + " > /said"}
+	c := b.config.Process.Capabilities
+	for _, set := range []*[]string{&c.Bounding, &c.Effective, &c.Permitted} {
+		*set = append(*set, "CAP_SYS_PTRACE")
+	}
+	b.created()
+	b.ok(b.call("start", b.id))
+	for range *rounds {
+		do()
 	}
 	b.ok(b.call("exec", b.id, "sh", "-c", "kill -9 $(grep -l '^Name:.sleep' /proc/[0-9]*/status | cut -d/ -f3)"))
 	b.waitFor()
 	data, err := os.ReadFile(b.root("said"))
 	b.must(err)
-	if !strings.HasSuffix(strings.TrimSpace(string(data)), "written 0") {
-		b.Errorf("the attacker says: %s", data)
-	}
-	os.Remove(out)
+	return strings.TrimSpace(string(data))
+}
+
+// A process that comes in later brings no way to the host's proc with it: a
+// root of the container that may trace processes would go that way.
+func TestHostsProc(t *testing.T) {
+	eachKind(t, func(b *bundle) {
+		c := b.canary()
+		said := b.attacked(fmt.Sprintf("attack-files %d/root%s/file", os.Getpid(), c.dir), func() {
+			for range 10 {
+				b.ok(b.call("exec", b.id, "true"))
+			}
+		})
+		if said != "reached 0" {
+			b.Errorf("the attacker says: %s", said)
+		}
+	})
 }
 
 // waitFor waits until the container's first process has ended.

@@ -15,7 +15,9 @@ var execOrder = []section{
 	(*compiler).finalAffinity,
 	(*compiler).earlyExec,
 	(*compiler).joinContainer,
+	(*compiler).leaveProc,
 	(*compiler).forkIntoPidNamespace,
+	(*compiler).ownProc,
 	(*compiler).session,
 	(*compiler).joinKeyring,
 	(*compiler).joinRoot,
@@ -159,6 +161,35 @@ func (c *compiler) forkIntoPidNamespace() error {
 		c.do("creating the process", OpFork, num(0))
 	}
 	return nil
+}
+
+// leaveProc takes the host's proc from the stage before the container's
+// processes can see it: with CAP_SYS_PTRACE they may reach whatever it holds,
+// unless their user namespace is another than that in which it was executed.
+func (c *compiler) leaveProc() error {
+	if c.seenInside() {
+		c.do("leaving the host's proc", OpLeaveProc)
+	}
+	return nil
+}
+
+// ownProc opens the container's own proc, for the labels.
+func (c *compiler) ownProc() error {
+	if c.seenInside() && c.hasLabels() {
+		c.do("opening the container's own proc", OpOwnProc)
+	}
+	return nil
+}
+
+// seenInside tells whether the container's processes might look into the stage
+// once it is in their pid namespace. In a user namespace that they share with
+// davit, where the kernel refuses another proc beside a masked one, labels
+// need the host's.
+func (c *compiler) seenInside() bool {
+	if !c.ns.has(unix.CLONE_NEWPID) || c.ns.has(unix.CLONE_NEWUSER) && !c.facts.SharesUserNS {
+		return false
+	}
+	return !c.facts.InUserNamespace || !c.hasLabels()
 }
 
 // joinKeyring joins the container's session keyring, as it is.

@@ -59,7 +59,7 @@ func TestCompileExecIsPure(t *testing.T) {
 func TestExecMountsNothing(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.json")
 	allowed := map[Op]bool{
-		OpSync: true, OpEnter: true, OpAffinity: true, OpWriteProc: true, OpRaiseRlimit: true, OpDumpable: true, OpSetns: true,
+		OpSync: true, OpEnter: true, OpAffinity: true, OpWriteProc: true, OpLeaveProc: true, OpOwnProc: true, OpRaiseRlimit: true, OpDumpable: true, OpSetns: true,
 		OpBecome: true, OpFork: true, OpSession: true, OpKeyring: true, OpRoot: true, OpChroot: true, OpConsole: true,
 		OpScheduler: true, OpIOPriority: true, OpPersonality: true, OpMemoryPolicy: true, OpRlimit: true,
 		OpNoNewPrivs: true, OpSeccomp: true, OpBounding: true, OpOwnStdio: true, OpGroups: true, OpUser: true,

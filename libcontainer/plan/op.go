@@ -16,6 +16,8 @@ const (
 	OpBecome
 	OpFork
 	OpWriteProc
+	OpLeaveProc
+	OpOwnProc
 	OpPropagate
 	OpRoot
 	OpNewFS
@@ -112,6 +114,8 @@ var definitions = [opCount]definition{
 	OpBecome:       {"become", "ii", [8]string{"uid", "gid"}},
 	OpFork:         {"fork", "x", [8]string{"flags"}},
 	OpWriteProc:    {"write-proc", "ss", [8]string{"path", "value"}},
+	OpLeaveProc:    {"leave-proc", "", [8]string{}},
+	OpOwnProc:      {"own-proc", "", [8]string{}},
 	OpPropagate:    {"propagate", "sx", [8]string{"path", "flags"}},
 	OpRoot:         {"root", "si", [8]string{"path", "mount"}},
 	OpNewFS:        {"new-fs", "sslxs", [8]string{"type", "source", "options", "attributes", "inherit_mode"}},

@@ -117,6 +117,11 @@ func (c *compiler) labels(p *specs.Process) error {
 	return nil
 }
 
+// hasLabels tells whether the process gets a label of a security module.
+func (c *compiler) hasLabels() bool {
+	return c.spec.Process.ApparmorProfile != "" || c.selinuxLabel() != ""
+}
+
 func (c *compiler) selinuxLabel() string {
 	if c.spec.Process == nil || !c.facts.SELinux {
 		return ""

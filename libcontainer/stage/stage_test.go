@@ -256,6 +256,46 @@ func TestFork(t *testing.T) {
 	}
 }
 
+// hostsProc tells whether the host's proc is to be had from an open file of
+// the stage: one in which this process is.
+func (s *stage) hostsProc() bool {
+	s.Helper()
+	found, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*/%d/comm", s.Pid, os.Getpid()))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return len(found) > 0
+}
+
+// Once it is seen in the pid namespace it leads to no proc but that one's, and
+// writes to itself there.
+func TestOwnProc(t *testing.T) {
+	s := start(t, step(plan.OpSync, "before"), step(plan.OpUnshare, unix.CLONE_NEWPID|unix.CLONE_NEWNS), step(plan.OpLeaveProc), step(plan.OpFork, 0), step(plan.OpSync, "left"),
+		step(plan.OpOwnProc), step(plan.OpWriteProc, "thread-self/comm", "renamed"), step(plan.OpSync, "own"))
+	s.expect("sync before")
+	if !s.hostsProc() {
+		t.Fatal("the host's proc is not found where it is open")
+	}
+	s.say("go")
+	s.adopt()
+	s.say("go")
+	s.expect("sync left")
+	if s.hostsProc() {
+		t.Error("the host's proc is open in the child")
+	}
+	s.say("go")
+	s.expect("sync own")
+	if s.hostsProc() {
+		t.Error("the proc that was opened is the host's")
+	}
+	if got, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.Pid)); string(got) != "renamed\n" {
+		t.Errorf("its name is %q", got)
+	}
+	if found, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*/sysrq-trigger", s.Pid)); len(found) > 0 {
+		t.Errorf("the proc that was opened has more than processes: %v", found)
+	}
+}
+
 // listen starts a stage that waits on a socket, and gives the socket's directory.
 func listen(t *testing.T, steps ...plan.Step) (*stage, *os.File) {
 	dir := open(t, t.TempDir())

@@ -10,6 +10,8 @@
 	X(become, "ii") \
 	X(fork, "x") \
 	X(write_proc, "ss") \
+	X(leave_proc, "") \
+	X(own_proc, "") \
 	X(propagate, "sx") \
 	X(root, "si") \
 	X(new_fs, "sslxs") \

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -181,13 +182,37 @@ int op_memory_policy(const struct step *s)
 }
 
 /* setgroups_denied: the user namespace is one that was joined, of someone who
- * maps himself alone. */
+ * maps himself alone. It is asked before the host's proc is left. */
 static int setgroups_denied(void)
 {
+	static int denied = -1;
 	char text[8] = "";
+	if (denied >= 0)
+		return denied;
 	int fd = openat(file_fd(0), "self/setgroups", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	return closing(fd, n >= 4 && !memcmp(text, "deny", 4));
+	return denied = closing(fd, n >= 4 && !memcmp(text, "deny", 4));
+}
+
+/* op_leave_proc gives the place of the host's proc to what is no directory. */
+int op_leave_proc(const struct step *s)
+{
+	(void)s;
+	setgroups_denied();
+	return dup3(control_fd, file_fd(0), O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+/* op_own_proc puts there a proc of the pid namespace that the process is in,
+ * of which whoever reaches it knows all: it has the processes alone.
+ * Linux 5.8: subset=pid. */
+int op_own_proc(const struct step *s)
+{
+	(void)s;
+	int tree = -1, fs = sys(fsopen, "proc", FSOPEN_CLOEXEC);
+	if (fs >= 0 && !sys(fsconfig, fs, FSCONFIG_SET_STRING, "subset", "pid", 0) && !sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		tree = sys(fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	closing(fs, 0);
+	return tree < 0 ? -1 : closing(tree, dup3(tree, file_fd(0), O_CLOEXEC) < 0 ? -1 : 0);
 }
 
 /* No groups and no right to drop those that are there: they stay. */
