@@ -13,6 +13,7 @@ var dependencies = map[string]string{
 	"github.com/containerd/console":            "pseudo-terminals: raw mode, sizes, pty pairs",
 	"github.com/coreos/go-systemd/v22":         "systemd's D-Bus interface, for cgroups that systemd manages",
 	"github.com/cyphar/filepath-securejoin":    "paths inside a root that an attacker may be writing to (pathrs-lite)",
+	"github.com/distribution/reference":        "names of images, read as Docker reads them",
 	"github.com/godbus/dbus/v5":                "the values of that interface",
 	"github.com/google/go-containerregistry":   "images: registries, layouts, archives, and the types of their parts",
 	"github.com/moby/sys/mountinfo":            "the kernel's mount table",
@@ -28,6 +29,7 @@ var dependencies = map[string]string{
 	"github.com/syndtr/gocapability":           "the names of capabilities, to check those of package host against",
 	"github.com/vishvananda/netlink":           "network devices",
 	"github.com/vishvananda/netns":             "handles of network namespaces, as netlink takes them",
+	"golang.org/x/sync":                        "goroutines that end with the first error",
 	"golang.org/x/sys":                         "system calls and their constants",
 }
 
