@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 // debian is the machine of the tests: cgroup v2, two processors, all capabilities.
-var debian = Facts{Arch: "amd64", Cgroup2: true, CPUs: 2, LastCapability: 40}
+var debian = Facts{Arch: "amd64", Kernel: [2]int{6, 1}, Cgroup2: true, CPUs: 2, LastCapability: 40}
 
 func anImage() *v1.ConfigFile {
 	return &v1.ConfigFile{
@@ -234,6 +234,30 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
+func TestSeccomp(t *testing.T) {
+	profile := []byte(`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"], "minKernel": "6.1"}}]}`)
+	for _, tt := range []struct {
+		name string
+		o    Options
+		want specs.LinuxSeccompAction
+	}{
+		{"default", Options{}, specs.ActErrno},
+		{"none", Options{Seccomp: Seccomp{Unconfined: true}}, ""},
+		{"privileged", Options{Privileged: true}, ""},
+		{"another", Options{CapAdd: []string{"BPF"}, Seccomp: Seccomp{Profile: profile}}, specs.ActLog},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := make1(t, tt.o, debian).Spec.Linux.Seccomp
+			if got == nil && tt.want == "" {
+				return
+			}
+			if got == nil || got.DefaultAction != tt.want || tt.want == specs.ActLog && len(got.Syscalls) != 1 {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 func TestStopSignal(t *testing.T) {
 	for text, want := range map[string]string{
 		"15": "SIGTERM", "term": "SIGTERM", "SIGKILL": "SIGKILL", "sigusr1": "SIGUSR1", "SIGRTMIN": "34", "RTMIN+3": "37",
@@ -282,6 +306,7 @@ func TestRefused(t *testing.T) {
 		{"limits", Options{Rlimits: []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 2, Hard: 1}}}, "RLIMIT_CORE"},
 		{"device access", Options{Devices: []Device{{LinuxDevice: specs.LinuxDevice{Path: "/dev/x"}, Access: "x"}}}, "/dev/x"},
 		{"signal", Options{StopSignal: "SIGX"}, `stop signal "SIGX"`},
+		{"profile", Options{Seccomp: Seccomp{Profile: []byte("{}")}}, "defaultAction"},
 		{"annotation", Options{Annotations: map[string]string{"": "x"}}, "annotation"},
 	}
 	for _, tt := range tests {

@@ -76,8 +76,8 @@ type Options struct {
 type Seccomp struct {
 	// Unconfined is no profile at all.
 	Unconfined bool
-	// Profile is another than the default, nil for the default.
-	Profile *specs.LinuxSeccomp
+	// Profile is another than the default, in JSON as package seccomp loads it.
+	Profile []byte
 }
 
 // Namespace is a namespace that a container does not make: the host's, or one
@@ -98,6 +98,8 @@ type Device struct {
 type Facts struct {
 	// Arch is the architecture in Go's name.
 	Arch string
+	// Kernel is the kernel's version: 5 and 14. Seccomp profiles ask for it.
+	Kernel [2]int
 	// Cgroup2 tells that cgroup v2 is all that the host has.
 	Cgroup2 bool
 	// CPUs are the possible processors, each of which has files to mask.
