@@ -14,6 +14,7 @@ var dependencies = map[string]string{
 	"github.com/coreos/go-systemd/v22":         "systemd's D-Bus interface, for cgroups that systemd manages",
 	"github.com/cyphar/filepath-securejoin":    "paths inside a root that an attacker may be writing to (pathrs-lite)",
 	"github.com/distribution/reference":        "names of images, read as Docker reads them",
+	"github.com/docker/go-units":               "sizes, ages and limits of the process, written and read as Docker does",
 	"github.com/godbus/dbus/v5":                "the values of that interface",
 	"github.com/google/go-containerregistry":   "images: registries, layouts, archives, and the types of their parts",
 	"github.com/moby/sys/mountinfo":            "the kernel's mount table",

@@ -75,8 +75,8 @@ func TestLoadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:  "JSON",
 		`{}`: "defaultAction",
-		`{"defaultAction": "x", "architectures": ["a"], "archMap": [{}]}`:            "both",
-		`{"defaultAction": "x", "syscalls": [{"name": "a", "names": ["b"]}]}`:        "both",
+		`{"defaultAction": "x", "architectures": ["a"], "archMap": [{}]}`:             "both",
+		`{"defaultAction": "x", "syscalls": [{"name": "a", "names": ["b"]}]}`:         "both",
 		`{"defaultAction": "x", "syscalls": [{"includes": {"minKernel": "newest"}}]}`: "minKernel",
 	} {
 		if _, err := Load([]byte(text), Facts{}); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,0 +1,83 @@
+package options
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/docker/go-units"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// environment is that of the files, then that of the flags.
+func (f *Flags) environment(w *Wanted) error {
+	for _, name := range f.envFiles {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("--env-file: %w", err)
+		}
+		for line := range bytes.Lines(data) {
+			text := strings.TrimLeft(strings.TrimRight(string(line), "\r\n"), " \t")
+			if text == "" || text[0] == '#' {
+				continue
+			}
+			if name, _, _ := strings.Cut(text, "="); strings.ContainsAny(name, " \t") {
+				return fmt.Errorf("--env-file: variable %q contains whitespaces", name)
+			}
+			w.Env = append(w.Env, callers(text)...)
+		}
+	}
+	for _, entry := range f.env {
+		w.Env = append(w.Env, callers(entry)...)
+	}
+	return nil
+}
+
+// callers gives a variable without a value that of the caller. One that the
+// caller does not have is removed.
+// Compat(moby): -e NAME.
+func callers(entry string) []string {
+	if strings.Contains(entry, "=") {
+		return []string{entry}
+	}
+	if value, ok := os.LookupEnv(entry); ok {
+		return []string{entry + "=" + value}
+	}
+	return []string{entry}
+}
+
+// pairs are the flags that are NAME=VALUE.
+func (f *Flags) pairs(w *Wanted) (err error) {
+	if w.Sysctl, err = pairs("--sysctl", f.sysctls); err != nil {
+		return err
+	}
+	w.Annotations, err = pairs("--annotation", f.annotations)
+	return err
+}
+
+func pairs(flag string, list []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, entry := range list {
+		name, value, ok := strings.Cut(entry, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("%s %q: it is NAME=VALUE", flag, entry)
+		}
+		m[name] = value
+	}
+	return m, nil
+}
+
+// rlimits are the process's limits; -1 is none.
+func (f *Flags) rlimits(w *Wanted) error {
+	for _, text := range f.ulimits {
+		u, err := units.ParseUlimit(text)
+		if err != nil {
+			return fmt.Errorf("--ulimit %q: %w", text, err)
+		}
+		w.Rlimits = append(w.Rlimits, specs.POSIXRlimit{
+			Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard),
+		})
+	}
+	return nil
+}
