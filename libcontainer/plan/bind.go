@@ -20,7 +20,7 @@ func (c *compiler) bind(m *specs.Mount, o *mountOptions, dest string) error {
 	if err := c.bindTree(doing, c.bindSource(m), m, o); err != nil {
 		return err
 	}
-	if o.set != 0 || o.clear != 0 {
+	if o.changes() {
 		c.do(doing, OpSetAttr, num(o.set), num(o.clear), num(o.reset()), num(0), num(0))
 	}
 	c.finishMount(doing, o, dest, attachFlags("bind", o, dest))

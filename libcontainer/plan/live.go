@@ -99,7 +99,7 @@ func (l *live) bind(m *specs.Mount, o *mountOptions, dest string) error {
 	if mapped {
 		l.mapTree(tree)
 	}
-	if o.set != 0 || o.clear != 0 {
+	if o.changes() {
 		l.do(doing, OpSetAttr, num(o.set), num(o.clear), num(l.reset(o)), num(0), num(0))
 	}
 	l.do(doing, OpSetAttr, num(0), num(0), num(0), num(uint64(unix.MS_SLAVE)), num(AttrRecursive))
@@ -112,7 +112,7 @@ func (l *live) bind(m *specs.Mount, o *mountOptions, dest string) error {
 // the creation of the container the kernel would have locked them.
 func (l *live) reset(o *mountOptions) uint64 {
 	if l.ns.has(unix.CLONE_NEWUSER) {
-		return 0
+		return o.reset() &^ lockable
 	}
 	return o.reset()
 }

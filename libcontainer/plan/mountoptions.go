@@ -11,7 +11,9 @@ import (
 type mountOptions struct {
 	bind, recursive bool
 	remount         bool
+	named           bool   // any attribute is
 	set, clear      uint64 // MOUNT_ATTR_* asked for and asked away
+	atime           uint64 // MS_*ATIME asked for, before they become attributes
 	recSet, recClr  uint64 // the same for the whole tree
 	super           []string
 	data            []string
@@ -42,16 +44,29 @@ var attrOptions = [...]attrOption{
 	{"dev", 0, unix.MOUNT_ATTR_NODEV},
 	{"noexec", unix.MOUNT_ATTR_NOEXEC, 0},
 	{"exec", 0, unix.MOUNT_ATTR_NOEXEC},
-	{"nodiratime", unix.MOUNT_ATTR_NODIRATIME, 0},
-	{"diratime", 0, unix.MOUNT_ATTR_NODIRATIME},
 	{"nosymfollow", unix.MOUNT_ATTR_NOSYMFOLLOW, 0},
 	{"symfollow", 0, unix.MOUNT_ATTR_NOSYMFOLLOW},
-	{"relatime", unix.MOUNT_ATTR_RELATIME, attrATime},
-	{"norelatime", unix.MOUNT_ATTR_STRICTATIME, attrATime},
-	{"noatime", unix.MOUNT_ATTR_NOATIME, attrATime},
-	{"atime", unix.MOUNT_ATTR_RELATIME, attrATime},
-	{"strictatime", unix.MOUNT_ATTR_STRICTATIME, attrATime},
-	{"nostrictatime", unix.MOUNT_ATTR_RELATIME, attrATime},
+}
+
+// atimeOption is an option of the atime setting: a flag of mount(2) that is
+// asked for or taken back, and what the same word with an r before it does to
+// the whole tree.
+type atimeOption struct {
+	name      string
+	flag      uint64
+	takenBack bool
+	recursive attrOption
+}
+
+var atimeOptions = [...]atimeOption{
+	{"nodiratime", unix.MS_NODIRATIME, false, attrOption{set: unix.MOUNT_ATTR_NODIRATIME}},
+	{"diratime", unix.MS_NODIRATIME, true, attrOption{clear: unix.MOUNT_ATTR_NODIRATIME}},
+	{"relatime", unix.MS_RELATIME, false, attrOption{clear: attrATime}},
+	{"norelatime", unix.MS_RELATIME, true, attrOption{clear: attrATime}},
+	{"noatime", unix.MS_NOATIME, false, attrOption{set: unix.MOUNT_ATTR_NOATIME, clear: attrATime}},
+	{"atime", unix.MS_NOATIME, true, attrOption{clear: attrATime}},
+	{"strictatime", unix.MS_STRICTATIME, false, attrOption{set: unix.MOUNT_ATTR_STRICTATIME, clear: attrATime}},
+	{"nostrictatime", unix.MS_STRICTATIME, true, attrOption{clear: attrATime}},
 }
 
 // superOptions are flags of the file system itself, in fsconfig's words.
@@ -79,6 +94,9 @@ func MountOptions() []string {
 	for _, o := range attrOptions {
 		words = append(words, o.name, "r"+o.name)
 	}
+	for _, o := range atimeOptions {
+		words = append(words, o.name, "r"+o.name)
+	}
 	words = append(append(words, superOptions[:]...), ignoredOptions[:]...)
 	for _, o := range propagationOptions {
 		words = append(words, o.name, "r"+o.name)
@@ -90,10 +108,11 @@ func MountOptions() []string {
 func parseMountOptions(options []string) mountOptions {
 	var m mountOptions
 	for _, word := range options {
-		if !m.special(word) && !m.attribute(word) && !m.propagate(word) && !m.superblock(word) {
+		if !m.special(word) && !m.attribute(word) && !m.atimeFlag(word) && !m.propagate(word) && !m.superblock(word) {
 			m.data = append(m.data, word)
 		}
 	}
+	m.settleATime()
 	return m
 }
 
@@ -128,6 +147,7 @@ func (m *mountOptions) special(word string) bool {
 func (m *mountOptions) attribute(word string) bool {
 	for _, o := range attrOptions {
 		if word == o.name {
+			m.named = true
 			m.set, m.clear = change(m.set, m.clear, o)
 			return true
 		}
@@ -137,6 +157,45 @@ func (m *mountOptions) attribute(word string) bool {
 		}
 	}
 	return false
+}
+
+func (m *mountOptions) atimeFlag(word string) bool {
+	for _, o := range atimeOptions {
+		if word == o.name {
+			m.named = true
+			m.atime &^= o.flag
+			if !o.takenBack {
+				m.atime |= o.flag
+			}
+			return true
+		}
+		if word[0] == 'r' && word[1:] == o.name {
+			m.recSet, m.recClr = change(m.recSet, m.recClr, o.recursive)
+			return true
+		}
+	}
+	return false
+}
+
+// settleATime turns the flags into attributes as mount(2) does: any of them
+// sets all that there is of atime, relatime where no other is asked for; none
+// leaves all as it is. To take back what the mount has from its source, another
+// setting must be asked for.
+// Compat(runc): mount(8) has it so.
+func (m *mountOptions) settleATime() {
+	if m.atime == 0 {
+		return
+	}
+	m.clear |= attrATime | unix.MOUNT_ATTR_NODIRATIME
+	if m.atime&unix.MS_NODIRATIME != 0 {
+		m.set |= unix.MOUNT_ATTR_NODIRATIME
+	}
+	switch {
+	case m.atime&unix.MS_STRICTATIME != 0:
+		m.set |= unix.MOUNT_ATTR_STRICTATIME
+	case m.atime&unix.MS_NOATIME != 0:
+		m.set |= unix.MOUNT_ATTR_NOATIME
+	}
 }
 
 // change applies one more option to what the earlier ones said.
@@ -175,20 +234,20 @@ func (m *mountOptions) superblock(word string) bool {
 	return false
 }
 
-// lockable are the attributes that a bind mount's options reset where they
+// resettable are the attributes that a bind mount's options reset where they
 // do not name them: `ro` alone makes a mount that is only read-only.
-const lockable = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV |
-	unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
+const resettable = lockable | unix.MOUNT_ATTR_NOSYMFOLLOW
+
+// lockable are those that a user namespace cannot take from a mount of the host.
+const lockable = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 
 // reset gives the attributes to clear because the options do not name them.
-// The atime settings stay what they are unless one of them is named.
 func (m *mountOptions) reset() uint64 {
-	if m.set == 0 && m.clear == 0 || m.remount {
+	if !m.named || m.remount {
 		return 0
 	}
-	reset := uint64(lockable)
-	if m.clear&attrATime != 0 {
-		reset |= unix.MOUNT_ATTR_NODIRATIME
-	}
-	return reset &^ m.set
+	return resettable &^ m.set
 }
+
+// changes tells whether the options ask for another mount than the source's.
+func (m *mountOptions) changes() bool { return m.set|m.clear|m.reset() != 0 }

@@ -121,7 +121,7 @@ func TestWireRoundTrip(t *testing.T) {
 }
 
 func TestMountOptions(t *testing.T) {
-	const reset = lockable
+	const reset, all = resettable, attrATime | unix.MOUNT_ATTR_NODIRATIME
 	for _, test := range []struct {
 		name    string
 		options string
@@ -132,8 +132,16 @@ func TestMountOptions(t *testing.T) {
 		{"ro resets the rest", "bind,ro", mountOptions{bind: true, set: unix.MOUNT_ATTR_RDONLY}, reset &^ unix.MOUNT_ATTR_RDONLY},
 		{"last wins", "ro,rw", mountOptions{clear: unix.MOUNT_ATTR_RDONLY}, reset},
 		{"remount keeps the rest", "bind,remount,ro", mountOptions{bind: true, remount: true, set: unix.MOUNT_ATTR_RDONLY}, 0},
-		{"noatime", "noatime", mountOptions{set: unix.MOUNT_ATTR_NOATIME, clear: attrATime}, reset | unix.MOUNT_ATTR_NODIRATIME},
-		{"relatime is zero", "relatime", mountOptions{clear: attrATime}, reset | unix.MOUNT_ATTR_NODIRATIME},
+		{"noatime", "noatime", mountOptions{set: unix.MOUNT_ATTR_NOATIME, clear: all}, reset},
+		{"relatime is zero", "relatime", mountOptions{clear: all}, reset},
+		{"nodiratime has relatime", "nodiratime", mountOptions{set: unix.MOUNT_ATTR_NODIRATIME, clear: all}, reset},
+		{"nodiratime with another", "nodiratime,strictatime", mountOptions{set: unix.MOUNT_ATTR_NODIRATIME | unix.MOUNT_ATTR_STRICTATIME, clear: all}, reset},
+		{"strictatime wins", "strictatime,noatime", mountOptions{set: unix.MOUNT_ATTR_STRICTATIME, clear: all}, reset},
+		{"atime takes noatime back", "noatime,atime", mountOptions{}, reset},
+		{"atime keeps what there is", "bind,atime", mountOptions{bind: true}, reset},
+		{"norelatime is not strictatime", "norelatime", mountOptions{}, reset},
+		{"recursive norelatime is relatime", "rnorelatime", mountOptions{recClr: attrATime}, 0},
+		{"recursive atime", "rnoatime,ratime", mountOptions{recClr: attrATime}, 0},
 		{"recursive", "rro,rnosuid", mountOptions{recSet: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID}, 0},
 		{"rw is not recursive w", "rrw", mountOptions{recClr: unix.MOUNT_ATTR_RDONLY}, 0},
 		{"copy up", "tmpcopyup", mountOptions{copyUp: true}, 0},

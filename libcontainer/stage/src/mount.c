@@ -131,7 +131,8 @@ int op_map_tree(const struct step *s)
 }
 
 /* What the options do not name is reset too, unless it is locked by the
- * namespace that the mount comes from: then it stays. */
+ * namespace that the mount comes from: then it stays, but for nosymfollow,
+ * which never is. */
 int op_set_attributes(const struct step *s)
 {
 	struct mount_attr attr = { num(s, 0), num(s, 1) | num(s, 2), num(s, 3), 0 };
@@ -142,7 +143,7 @@ int op_set_attributes(const struct step *s)
 	}
 	int failed = set_attributes(tree_fd, attr, recursive);
 	if (failed && errno == EPERM && num(s, 2)) {
-		attr.attr_clr = num(s, 1);
+		attr.attr_clr = num(s, 1) | (num(s, 2) & MOUNT_ATTR_NOSYMFOLLOW);
 		failed = set_attributes(tree_fd, attr, recursive);
 	}
 	return failed;

@@ -219,7 +219,8 @@ int attributes_settled(int fd)
 		attr.attr_clr |= waiting[i].reset;
 		if (!change(fd, &attr, waiting[i].recursive))
 			continue;
-		if (errno != EPERM || !waiting[i].reset || change(fd, &waiting[i].attr, waiting[i].recursive))
+		attr.attr_clr = waiting[i].attr.attr_clr | (waiting[i].reset & MOUNT_ATTR_NOSYMFOLLOW);
+		if (errno != EPERM || !waiting[i].reset || change(fd, &attr, waiting[i].recursive))
 			return -1;
 	}
 	waits = 0;
