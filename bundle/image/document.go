@@ -232,3 +232,22 @@ var layerTypes = map[types.MediaType]types.MediaType{
 	types.DockerForeignLayer:             types.OCIRestrictedLayer,
 	dockerForeignPlain:                   types.OCIUncompressedRestrictedLayer,
 }
+
+// MediaType is what a document is: what its server said, or, where the server
+// said nothing ("") the document itself.
+func MediaType(raw []byte, said types.MediaType) (types.MediaType, error) {
+	if said != "" {
+		return said, nil
+	}
+	var s shape
+	if err := decode(raw, "manifest", &s, keys...); err != nil {
+		return "", err
+	}
+	if s.FSLayers != nil {
+		return types.DockerManifestSchema1, nil
+	}
+	if s.MediaType == "" {
+		return "", Rejected("reading the manifest: neither it nor its server says what it is")
+	}
+	return s.MediaType, nil
+}

@@ -21,55 +21,67 @@ type Archive struct {
 	known  map[string]v1.Descriptor
 }
 
-// Found is an image of an archive, with its names there.
-type Found struct {
-	Image *image.Image
-	Names []image.Name
-}
+// Kind is what an archive is read as. [image.OCIArchive] and
+// [image.DockerArchive] are kinds.
+type Kind image.Transport
 
-// Open opens an archive that is not compressed. [Stream] takes one that is, or
-// that comes through a pipe.
-func Open(path string) (*Archive, error) {
-	f, err := os.Open(path)
+// Any takes an archive for what it is. Where it is both, it is read as an OCI
+// image layout, which has the images' own manifests.
+const Any Kind = ""
+
+// Stream opens an archive, which may be compressed with gzip or zstd, or come
+// through a pipe: then it is written to a file without a name in dir first. f is
+// owned from then on.
+func Stream(ctx context.Context, f *os.File, dir string, kind Kind) (*Archive, error) {
+	plain, err := seekable(ctx, f, dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading %s: %w", f.Name(), err), f.Close())
+	}
+	files, err := index(plain)
 	if err != nil {
 		return nil, err
 	}
-	return OpenFile(f)
+	a := &Archive{files: files, known: map[string]v1.Descriptor{}}
+	if a.layout, err = asLayout(files, kind); err != nil {
+		return nil, errors.Join(fmt.Errorf("reading %s: %w", f.Name(), err), files.Close())
+	}
+	return a, nil
 }
 
-// OpenFile is Open for a file, which must be seekable and is owned from then on.
-// Where an archive is both an OCI image layout and one of `docker save`, it is
-// read as the layout, which has the images' own manifests.
-func OpenFile(f *os.File) (*Archive, error) {
-	a, err := index(f)
-	if err != nil {
-		return nil, err
+// asLayout is nil for an archive that is to be read as one of `docker save`.
+func asLayout(a *files, kind Kind) (*layout.Layout, error) {
+	if kind == Kind(image.DockerArchive) {
+		return nil, nil
 	}
-	archive := &Archive{files: a, known: map[string]v1.Descriptor{}}
 	ok, err := layout.Has(a, layout.IndexFile)
-	if ok && err == nil {
-		archive.layout, err = layout.Open(a)
-	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", f.Name(), err), a.Close())
+		return nil, err
 	}
-	return archive, nil
+	if !ok && kind == Any {
+		return nil, nil
+	}
+	return layout.Open(unclosed{a})
 }
+
+// unclosed are files that somebody else closes.
+type unclosed struct{ *files }
+
+func (unclosed) Close() error { return nil }
 
 // Close closes the archive's file.
 func (a *Archive) Close() error { return a.files.Close() }
 
 // Images are all images of the archive, each for the platform where it is there
 // for several.
-func (a *Archive) Images(ctx context.Context, platform v1.Platform) ([]Found, error) {
+func (a *Archive) Images(ctx context.Context, platform v1.Platform) ([]layout.Found, error) {
 	if a.layout != nil {
-		return a.ociImages(ctx, platform)
+		return a.layout.Images(ctx, platform)
 	}
 	items, err := readManifest(a.files)
 	if err != nil {
 		return nil, err
 	}
-	var found []Found
+	var found []layout.Found
 	for _, it := range items {
 		one, err := a.docker(ctx, it)
 		if err != nil {
@@ -80,35 +92,13 @@ func (a *Archive) Images(ctx context.Context, platform v1.Platform) ([]Found, er
 	return found, nil
 }
 
-func (a *Archive) docker(ctx context.Context, it item) (Found, error) {
+func (a *Archive) docker(ctx context.Context, it item) (layout.Found, error) {
 	names, err := it.names()
 	if err != nil {
-		return Found{}, err
+		return layout.Found{}, err
 	}
 	img, err := dockerImage(ctx, a.files, it, a.known)
-	return Found{Image: img, Names: names}, err
-}
-
-// ociImages joins the entries of one image, as there is one for each name.
-func (a *Archive) ociImages(ctx context.Context, platform v1.Platform) ([]Found, error) {
-	var found []Found
-	at := map[v1.Hash]int{}
-	for _, d := range a.layout.Entries() {
-		n, ok := at[d.Digest]
-		if !ok {
-			img, err := image.Resolve(ctx, a.layout, d, platform)
-			if err != nil {
-				return nil, err
-			}
-			n = len(found)
-			at[d.Digest] = n
-			found = append(found, Found{Image: img})
-		}
-		if name, ok := layout.Name(d); ok && !slices.Contains(found[n].Names, name) {
-			found[n].Names = append(found[n].Names, name)
-		}
-	}
-	return found, nil
+	return layout.Found{Image: img, Names: names}, err
 }
 
 // Image is the image of a name. With no name, it is the only one.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -182,15 +183,50 @@ func Named(d v1.Descriptor, name string) bool {
 	return err == nil && ok && want == have
 }
 
-// Name is the whole name of a descriptor, if it has one. A tag alone is none.
+// Name is the whole name of a descriptor, if it has one.
 func Name(d v1.Descriptor) (image.Name, bool) {
 	for _, s := range []string{d.Annotations[FullName], d.Annotations[RefName]} {
-		if !strings.ContainsAny(s, "/:") {
-			continue
-		}
-		if name, err := image.ParseName(s); err == nil {
+		if name, ok := ParseName(s); ok {
 			return name, true
 		}
 	}
 	return image.Name{}, false
+}
+
+// ParseName reads a name that stands in a layout. A tag alone is none.
+func ParseName(s string) (image.Name, bool) {
+	if !strings.ContainsAny(s, "/:") {
+		return image.Name{}, false
+	}
+	name, err := image.ParseName(s)
+	return name, err == nil
+}
+
+// Found is an image of a layout, with its names there.
+type Found struct {
+	Image *image.Image
+	Names []image.Name
+}
+
+// Images are all images of a layout, each once, and for the platform where it is
+// there for several.
+func (l *Layout) Images(ctx context.Context, platform v1.Platform) ([]Found, error) {
+	var found []Found
+	at := map[v1.Hash]int{}
+	for _, d := range l.index.Manifests {
+		n, ok := at[d.Digest]
+		if !ok {
+			img, err := image.Resolve(ctx, l, d, platform)
+			if err != nil {
+				return nil, err
+			}
+			n = len(found)
+			at[d.Digest] = n
+			found = append(found, Found{Image: img})
+		}
+		if name, ok := Name(d); ok && !slices.Contains(found[n].Names, name) {
+			found[n].Names = append(found[n].Names, name)
+		}
+	}
+	return found, nil
 }
