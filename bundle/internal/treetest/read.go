@@ -152,9 +152,13 @@ func readLink(dir *os.File, name string) (string, error) {
 
 // xattrs are all extended attributes of the file itself, not of a link's target.
 func xattrs(file string) (map[string]string, error) {
-	list := make([]byte, 64<<10)
+	list := make([]byte, 4<<10)
 	n, err := unix.Llistxattr(file, list)
-	if errors.Is(err, unix.ENOTSUP) || n == 0 {
+	if errors.Is(err, unix.ERANGE) {
+		list = make([]byte, 64<<10)
+		n, err = unix.Llistxattr(file, list)
+	}
+	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
 		return nil, nil
 	}
 	if err != nil {
@@ -184,7 +188,7 @@ func hashOf(dir *os.File, name string, size int64) (string, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	block, zeros := make([]byte, hashBlock), make([]byte, hashBlock)
+	block, zeros := make([]byte, min(size, hashBlock)), make([]byte, min(size, hashBlock))
 	for at := int64(0); at < size; at += hashBlock {
 		data, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
