@@ -58,7 +58,9 @@ func (s *sweep) checkState() (report, error) {
 	}
 	after := s.running()
 	switch told.Status {
-	case "running", "paused":
+	case "paused":
+		return told, errors.New("state says paused, and nobody has paused the container")
+	case "running":
 		if !slices.Contains(after, told.Pid) && !slices.Contains(before, told.Pid) && !s.briefly(told.Pid, there) {
 			return told, fmt.Errorf("state says %s, with pid %d (%s), and that is not the container's program", told.Status, told.Pid, offspring.Name(told.Pid))
 		}

@@ -76,6 +76,11 @@ func (s Saved) signal(sig unix.Signal) error {
 	} else {
 		_ = s.thaw()
 	}
+	return s.signalEach(sig)
+}
+
+// signalEach signals the processes that are listed at this moment.
+func (s Saved) signalEach(sig unix.Signal) error {
 	pids, err := pidsBelow(s.principal())
 	if err != nil {
 		return err
@@ -91,9 +96,14 @@ func (s Saved) signal(sig unix.Signal) error {
 	return err
 }
 
+// plainRounds is how often a cgroup is killed as it is before it is frozen
+// for it.
+const plainRounds = 64
+
 // killRounds kills until no process is left. Without a new process allowed,
-// one round is enough; where there is no pids controller, a fork that the
-// freezer did not catch takes another.
+// few rounds are enough; where there is no pids controller, each fork that
+// comes between takes another. Only a cgroup that outruns them is frozen: a
+// davit that is killed meanwhile leaves it so.
 func (s Saved) killRounds() error {
 	pids, err := pidsBelow(s.principal())
 	if err != nil || len(pids) == 0 {
@@ -101,18 +111,28 @@ func (s Saved) killRounds() error {
 	}
 	defer s.forbidForks()()
 	d := newDrain(killTime)
-	for {
+	for round := 0; ; round++ {
 		pids, err := pidsBelow(s.principal())
 		if err != nil || d.allEnded(pids) {
 			return err
 		}
-		if err := s.signal(unix.SIGKILL); err != nil {
+		if err := s.killRound(round); err != nil {
 			return err
 		}
 		if err := d.waitFor(s.principal(), pids); err != nil {
 			return fmt.Errorf("killing cgroup %s: %w [%s]", relative(s.principal()), err, holders(s.principal()))
 		}
 	}
+}
+
+// killRound thaws: the v1 freezer holds the dead back.
+func (s Saved) killRound(round int) error {
+	if round >= plainRounds {
+		return s.signal(unix.SIGKILL)
+	}
+	err := s.signalEach(unix.SIGKILL)
+	_ = s.thaw()
+	return err
 }
 
 // forbidForks lets no process be born in a v1 cgroup, until the function that
