@@ -24,6 +24,9 @@ type AddOptions struct {
 	Parallel int
 	// Progress takes what has come so far.
 	Progress progress.Func
+	// Unpack, unless it is nil, has the layers unpacked too, before the image gets
+	// its names: what is wrong with them shows now.
+	Unpack *LayerOptions
 }
 
 // Add copies an image into the store and names it. Each blob is verified. An
@@ -52,11 +55,16 @@ func (s *Store) Add(ctx context.Context, img *image.Image, names []image.Name, o
 }
 
 func (o *operation) add(ctx context.Context, img *image.Image, names []image.Name, opts AddOptions) error {
-	if err := o.pin(ctx, pins(img)...); err != nil {
+	if err := o.pin(ctx, append(pins(img), chainPins(img)...)...); err != nil {
 		return err
 	}
 	if err := o.blobs(ctx, img, opts); err != nil {
 		return err
+	}
+	if opts.Unpack != nil {
+		if _, err := o.layers(ctx, img, *opts.Unpack); err != nil {
+			return err
+		}
 	}
 	return o.store.change(ctx, func(x *index) error {
 		x.name(img.Descriptor(), names, origins(img, opts.Source))
@@ -148,6 +156,7 @@ func (o *operation) blob(ctx context.Context, from image.Blobs, d v1.Descriptor,
 		report.Report(event)
 		return errors.Join(err, os.Remove(part.Name()))
 	}
+	o.noteBlob(d.Digest)
 	event.Phase = progress.Downloading
 	if err := o.fetch(ctx, part, from, d, &progress.Counter{Func: report, Event: event}); err != nil {
 		return err
@@ -188,7 +197,6 @@ func (o *operation) fetch(ctx context.Context, part *os.File, from image.Blobs, 
 	if err := part.Sync(); err != nil {
 		return err
 	}
-	o.note(d.Digest)
 	return os.Rename(part.Name(), o.store.blobPath(d.Digest))
 }
 

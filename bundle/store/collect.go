@@ -149,18 +149,22 @@ func (s *Store) collectBlobs(needed map[string]bool, c *Collected) error {
 	return nil
 }
 
-// collectLayers moves layers out of the way, which is quick; they are removed
-// when the lock is free again.
+// trash moves a layer out of the way, which is quick. It is removed when the
+// store's lock is free again.
+func (s *Store) trash(name string) error {
+	return os.Rename(s.path("layers", name), s.path("work", trashPrefix+rand.Text()))
+}
+
 func (s *Store) collectLayers(needed map[string]bool, c *Collected) error {
 	entries, err := os.ReadDir(s.path("layers"))
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if needed[chainPrefix+e.Name()] {
+		if needed[layerPin(e.Name())] {
 			continue
 		}
-		if err := os.Rename(s.path("layers", e.Name()), s.path("work", trashPrefix+rand.Text())); err != nil {
+		if err := s.trash(e.Name()); err != nil {
 			return err
 		}
 		c.Layers++

@@ -30,11 +30,12 @@ type operation struct {
 	dir   *os.File // locked
 
 	mu    sync.Mutex
-	added []v1.Hash // blobs that this operation brought
+	added []v1.Hash // blobs that this operation fetched, or began to
+	made  []string  // and layers that it unpacked
 }
 
-// note remembers a blob that is about to be put in its place.
-func (o *operation) note(h v1.Hash) {
+// noteBlob remembers a blob that is about to be fetched.
+func (o *operation) noteBlob(h v1.Hash) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.added = append(o.added, h)
@@ -50,7 +51,14 @@ func (s *Store) begin(ctx context.Context) (*operation, error) {
 	return &operation{store: s, path: s.path("work", name), dir: dir}, nil
 }
 
-// undo removes the blobs that the operation brought, unless something else has
+// noteChain remembers a layer that was put in its place.
+func (o *operation) noteChain(name string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.made = append(o.made, name)
+}
+
+// undo removes what the operation brought, unless something else has
 // come to need them.
 func (o *operation) undo(ctx context.Context) error {
 	if err := os.RemoveAll(o.path); err != nil {
@@ -61,13 +69,32 @@ func (o *operation) undo(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, h := range o.added {
-			if !needed[blobPin(h)] {
-				err = errors.Join(err, os.Remove(o.store.blobPath(h)))
-			}
-		}
-		return err
+		return errors.Join(o.undoBlobs(needed), o.undoLayers(needed))
 	})
+}
+
+func (o *operation) undoBlobs(needed map[string]bool) error {
+	var errs []error
+	for _, h := range o.added {
+		errs = append(errs, o.store.removeDead(partPrefix+blobPin(h)))
+		if needed[blobPin(h)] {
+			continue
+		}
+		if err := os.Remove(o.store.blobPath(h)); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *operation) undoLayers(needed map[string]bool) error {
+	var errs []error
+	for _, name := range o.made {
+		if !needed[layerPin(name)] {
+			errs = append(errs, o.store.trash(name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // end lets go of what was pinned, and removes what killed processes left.
@@ -93,6 +120,12 @@ func (o *operation) pin(ctx context.Context, names ...string) error {
 // blobPin and chainPin are the names of pins.
 func blobPin(h v1.Hash) string  { return h.Algorithm + "-" + h.Hex }
 func chainPin(h v1.Hash) string { return chainPrefix + h.Hex }
+
+// layerPin is the pin for a layer's directory, in whatever form it was unpacked.
+func layerPin(name string) string {
+	chain, _, _ := strings.Cut(name, "-")
+	return chainPrefix + chain
+}
 
 // sweep removes what killed processes left in the directory of work. Parts of
 // blobs are kept unless all is to go.

@@ -1,68 +1,106 @@
 package store
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/davit-containers/davit/bundle/image"
 )
 
-// libraryBlobs gives an image of the library's its bytes.
-type libraryBlobs struct{ img v1.Image }
+// memory has blobs by their digests.
+type memory map[v1.Hash][]byte
 
-func (l libraryBlobs) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	if id, _ := l.img.ConfigName(); id == d.Digest {
-		raw, _ := l.img.RawConfigFile()
-		return document(raw).OpenBlob(nil, d, offset)
+func (m memory) OpenBlob(ctx context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
+	raw, ok := m[d.Digest]
+	if !ok {
+		return nil, fmt.Errorf("no blob %s", d.Digest)
 	}
-	layer, err := l.img.LayerByDigest(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	r, err := layer.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.CopyN(io.Discard, r, offset)
-	return r, err
+	return document(raw).OpenBlob(ctx, d, offset)
 }
 
-// sample is an image of Docker's format with some layers.
-func sample(t *testing.T, layers int64) *image.Image {
-	t.Helper()
-	img, err := random.Image(1000, layers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := img.RawManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mediaType, _ := img.MediaType()
+// add adds a blob.
+func (m memory) add(raw []byte, mediaType types.MediaType) v1.Descriptor {
 	d, _ := image.Describe(raw, mediaType)
-	checked, err := image.ResolveDocument(t.Context(), libraryBlobs{img}, d, raw, image.Host())
+	m[d.Digest] = raw
+	return d
+}
+
+// archive is a layer with some files of a few bytes, which seed varies.
+func archive(files int, seed uint64) []byte {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	content := make([]byte, 3000)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for n := range files {
+		for i := range content {
+			content[i] = byte(random.Uint32() & 15)
+		}
+		w.WriteHeader(&tar.Header{Name: fmt.Sprintf("dir%d/file%d-%d", n%7, seed, n), Size: int64(len(content)), Mode: 0o644})
+		w.Write(content)
+	}
+	w.Close()
+	return out.Bytes()
+}
+
+func zipped(raw []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(raw)
+	w.Close()
+	return out.Bytes()
+}
+
+// layered is an image of some archives, in gzip.
+func layered(t testing.TB, archives ...[]byte) *image.Image {
+	t.Helper()
+	m, config, layers := memory{}, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
+	for _, a := range archives {
+		diffID, _ := image.Sum("sha256", a)
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
+		layers = append(layers, m.add(zipped(a), types.OCILayer))
+	}
+	img, err := image.New(m, config, layers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return checked
+	return img
 }
 
-func open(t *testing.T) *Store {
+// sample is an image with some layers of ten files.
+func sample(t testing.TB, layers int, seed uint64) *image.Image {
 	t.Helper()
-	s, err := Open(t.TempDir() + "/store")
+	var archives [][]byte
+	for n := range layers {
+		archives = append(archives, archive(10, seed*100+uint64(n)))
+	}
+	return layered(t, archives...)
+}
+
+func open(t testing.TB) *Store {
+	t.Helper()
+	s, err := Open(filepath.Join(t.TempDir(), "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func name(t *testing.T, s string) image.Name {
+func name(t testing.TB, s string) image.Name {
 	t.Helper()
 	n, err := image.ParseName(s)
 	if err != nil {
@@ -71,9 +109,46 @@ func name(t *testing.T, s string) image.Name {
 	return n
 }
 
+func add(t testing.TB, s *Store, img *image.Image, names ...string) *Image {
+	t.Helper()
+	var parsed []image.Name
+	for _, n := range names {
+		parsed = append(parsed, name(t, n))
+	}
+	added, err := s.Add(t.Context(), img, parsed, AddOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+// listing are the paths of all that is in a store, but for its lock.
+func listing(t testing.TB, s *Store) []string {
+	t.Helper()
+	var paths []string
+	err := filepath.WalkDir(s.root, func(path string, d fs.DirEntry, err error) error {
+		if rel, _ := filepath.Rel(s.root, path); rel != "lock" {
+			paths = append(paths, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func sameList(t testing.TB, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestAddGetTagRemove(t *testing.T) {
 	s, ctx := open(t), t.Context()
-	img := sample(t, 3)
+	empty := listing(t, s)
+	img := sample(t, 3, 1)
 	added, err := s.Add(ctx, img, []image.Name{name(t, "busybox")}, AddOptions{Source: name(t, "busybox")})
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +163,14 @@ func TestAddGetTagRemove(t *testing.T) {
 			t.Errorf("%s: %v", ref, err)
 			continue
 		}
-		if got.ID() != img.ID() || len(got.Names) != 2 {
-			t.Errorf("%s: got %s with %v", ref, got.ID(), got.Names)
+		if got.ID() != img.ID() || len(got.Names) != 2 || len(got.Digests) != 1 {
+			t.Errorf("%s: got %s with %v, %v", ref, got.ID(), got.Names, got.Digests)
 		}
 	}
-	if _, err := s.Get(ctx, "busybox:2"); !errors.Is(err, image.ErrNotFound) {
-		t.Errorf("busybox:2: got %v, want ErrNotFound", err)
+	for _, ref := range []string{"busybox:2", "other@" + "sha256:" + strings.Repeat("0", 64), "", "../x"} {
+		if _, err := s.Get(ctx, ref); !errors.Is(err, image.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", ref, err)
+		}
 	}
 	if _, err := s.Remove(ctx, img.ID().String(), false); err == nil {
 		t.Error("an image with two names was removed by its ID")
@@ -107,9 +184,213 @@ func TestAddGetTagRemove(t *testing.T) {
 	if err != nil || c.Blobs != 5 {
 		t.Errorf("collected %+v, %v; want 5 blobs", c, err)
 	}
-	for _, dir := range []string{"work", "layers", "images/blobs/sha256"} {
-		if left, _ := os.ReadDir(s.path(dir)); len(left) > 0 {
-			t.Errorf("left in %s: %v", dir, left)
+	sameList(t, "after collecting", listing(t, s), insert(empty, "images/index.json"))
+}
+
+func insert(sorted []string, s string) []string {
+	out := append(slices.Clone(sorted), s)
+	slices.Sort(out)
+	return out
+}
+
+func TestNameMoves(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	first := add(t, s, sample(t, 1, 1), "a", "b")
+	second := add(t, s, sample(t, 1, 2), "a")
+	third := add(t, s, sample(t, 1, 3), "b")
+	for ref, want := range map[string]*Image{"a": second, "b": third, first.ID().Hex: first} {
+		if got, err := s.Get(ctx, ref); err != nil || got.ID() != want.ID() {
+			t.Errorf("%s: got %v, %v", ref, got, err)
 		}
+	}
+	images, err := s.Images(ctx)
+	if err != nil || len(images) != 3 {
+		t.Fatalf("got %d images, %v", len(images), err)
+	}
+	if got, _ := s.Get(ctx, first.ID().Hex); len(got.Names) != 0 {
+		t.Errorf("names of the first: %v", got.Names)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	one, two := archive(10, 1), archive(10, 2)
+	img := add(t, s, layered(t, one, two), "a")
+	l, err := s.Layers(ctx, img, LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if len(l.Dirs) != 2 {
+		t.Fatalf("got %v", l.Dirs)
+	}
+	for _, file := range []string{l.Dirs[0] + "/dir3/file2-3", l.Dirs[1] + "/dir3/file1-3"} {
+		if st, err := os.Stat(file); err != nil || st.Size() != 3000 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	before := listing(t, s)
+	again, err := s.Layers(ctx, img, LayerOptions{})
+	if err != nil || !slices.Equal(again.Dirs, l.Dirs) {
+		t.Fatalf("the second time: got %v, %v", again, err)
+	}
+	again.Close()
+	sameList(t, "after unpacking again", listing(t, s), before)
+}
+
+// TestLayerIsWhatTheImageSays: a layer that is there already is not given to an
+// image which only says that it has it.
+func TestLayerIsWhatTheImageSays(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	secret := archive(10, 1)
+	img := add(t, s, layered(t, secret), "a")
+	l, err := s.Layers(ctx, img, LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	liar := layered(t, secret)
+	m := memory{}
+	other := m.add(zipped(archive(10, 2)), types.OCILayer)
+	liar, err = image.New(m, liar.Config(), []v1.Descriptor{other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Layers(ctx, add(t, s, liar, "b"), LayerOptions{}); !image.IsRejected(err) {
+		t.Errorf("got %v, want a rejection", err)
+	}
+	m = memory{}
+	recompressed := m.add(secret, types.OCIUncompressedLayer)
+	honest, err := image.New(m, liar.Config(), []v1.Descriptor{recompressed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err = s.Layers(ctx, add(t, s, honest, "c"), LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
+
+// TestRejectedImageLeavesNothing: what is wrong shows after the first blobs, or
+// after the first layers.
+func TestRejectedImageLeavesNothing(t *testing.T) {
+	shared := archive(10, 1)
+	for _, test := range []struct {
+		name  string
+		spoil func(m memory, c *v1.ConfigFile, layers []v1.Descriptor)
+	}{
+		{"a blob of another digest", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+			raw := slices.Clone(m[layers[2].Digest])
+			raw[len(raw)/2] ^= 1
+			m[layers[2].Digest] = raw
+		}},
+		{"a blob that is too long", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+			m[layers[2].Digest] = append(slices.Clone(m[layers[2].Digest]), make([]byte, 5<<20)...)
+		}},
+		{"a blob that is too short", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+			m[layers[2].Digest] = m[layers[2].Digest][:100]
+		}},
+		{"a size that is too small for a blob that is there", func(_ memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+			layers[0].Size--
+		}},
+		{"another diff_id", func(_ memory, c *v1.ConfigFile, _ []v1.Descriptor) {
+			c.RootFS.DiffIDs[2], _ = image.Sum("sha256", nil)
+		}},
+		{"a gzip without its end", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+			whole := m[layers[2].Digest]
+			layers[2] = m.add(whole[:len(whole)-8], types.OCILayer)
+		}},
+		{"no archive", func(m memory, c *v1.ConfigFile, layers []v1.Descriptor) {
+			junk := bytes.Repeat([]byte("junk"), 1000)
+			c.RootFS.DiffIDs[2], _ = image.Sum("sha256", junk)
+			layers[2] = m.add(zipped(junk), types.OCILayer)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, ctx := open(t), t.Context()
+			l, err := s.Layers(ctx, add(t, s, layered(t, shared), "good"), LayerOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close()
+			before := listing(t, s)
+			m, config, layers := memory{}, &v1.ConfigFile{OS: "linux", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
+			for _, a := range [][]byte{shared, archive(10, 2), archive(10, 3)} {
+				diffID, _ := image.Sum("sha256", a)
+				config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
+				layers = append(layers, m.add(zipped(a), types.OCILayer))
+			}
+			test.spoil(m, config, layers)
+			img, err := image.New(m, config, layers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Add(ctx, img, []image.Name{name(t, "good")}, AddOptions{Unpack: &LayerOptions{}})
+			if !image.IsRejected(err) {
+				t.Errorf("got %v, want a rejection", err)
+			}
+			sameList(t, "after the rejection", listing(t, s), before)
+			if _, err := s.Get(ctx, "good"); err != nil {
+				t.Errorf("the image that was there: %v", err)
+			}
+		})
+	}
+}
+
+func TestHold(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	img := add(t, s, sample(t, 2, 1), "a")
+	l, err := s.Layers(ctx, img, LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Hold(ctx, img, "box"); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if _, err := s.Remove(ctx, "a", false); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v, want ErrInUse", err)
+	}
+	add(t, s, sample(t, 1, 2), "a") // takes the name away
+	s.Remove(ctx, img.ID().Hex, true)
+	before := listing(t, s)
+	if c, err := s.Collect(ctx); err != nil || c != (Collected{}) {
+		t.Errorf("collected what is held: %+v, %v", c, err)
+	}
+	sameList(t, "while held", listing(t, s), before)
+	if err := s.Release("box"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Remove(ctx, img.ID().Hex, false); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Collect(ctx); err != nil || c.Layers != 2 || c.Blobs != 4 {
+		t.Errorf("collected %+v, %v; want 2 layers and 4 blobs", c, err)
+	}
+	for _, bad := range []string{"", ".", "../x", "a/b"} {
+		if s.Hold(ctx, img, bad) == nil || s.Release(bad) == nil {
+			t.Errorf("%q was taken for a name", bad)
+		}
+	}
+}
+
+// TestRunningOperationIsNotCollected: the layers that a process is using stay.
+func TestRunningOperationIsNotCollected(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	img := add(t, s, sample(t, 2, 1), "a")
+	l, err := s.Layers(ctx, img, LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Remove(ctx, "a", false); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Collect(ctx); err != nil || c != (Collected{}) {
+		t.Errorf("collected what is in use: %+v, %v", c, err)
+	}
+	l.Close()
+	if c, err := s.Collect(ctx); err != nil || c.Layers != 2 || c.Blobs != 4 {
+		t.Errorf("collected %+v, %v; want 2 layers and 4 blobs", c, err)
 	}
 }
