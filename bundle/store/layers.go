@@ -73,10 +73,7 @@ func (s *Store) Layers(ctx context.Context, img *Image, o LayerOptions) (*Layers
 		return nil, err
 	}
 	l := &Layers{op: op}
-	err = op.pin(ctx, append(pins(img.Image), chainPins(img.Image)...)...)
-	if err == nil {
-		err = s.hasImage(img)
-	}
+	err = op.use(ctx, img.Image)
 	if err == nil {
 		l.Dirs, err = op.layers(ctx, img.Image, o)
 	}
@@ -87,7 +84,7 @@ func (s *Store) Layers(ctx context.Context, img *Image, o LayerOptions) (*Layers
 }
 
 // hasImage tells whether an image is still there, after it was pinned.
-func (s *Store) hasImage(img *Image) error {
+func (s *Store) hasImage(img *image.Image) error {
 	ok, err := s.hasBlob(img.Descriptor())
 	if err == nil && !ok {
 		err = image.ErrNotFound

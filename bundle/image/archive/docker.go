@@ -13,6 +13,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/layout"
+	"github.com/davit-containers/davit/bundle/internal/decompress"
 )
 
 // manifestFile lists the images of an archive of `docker save`.
@@ -143,29 +144,18 @@ func (s *stoppable) Read(p []byte) (int, error) {
 
 // mediaType tells by its first bytes how a layer is compressed.
 func (b *dockerBlobs) mediaType(e entry) (types.MediaType, error) {
-	var head [4]byte
-	n, err := io.ReadFull(io.NewSectionReader(b.files.f, e.offset, e.size), head[:])
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	var head [decompress.HeadSize]byte
+	n, err := io.NewSectionReader(b.files.f, e.offset, e.size).ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
 		return "", err
 	}
-	return compression(head[:n]), nil
-}
-
-// The first bytes of compressed streams.
-// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1.
-const (
-	gzipMagic = "\x1f\x8b"
-	zstdMagic = "\x28\xb5\x2f\xfd"
-)
-
-func compression(head []byte) types.MediaType {
-	switch {
-	case len(head) >= 2 && string(head[:2]) == gzipMagic:
-		return types.OCILayer
-	case len(head) == 4 && string(head) == zstdMagic:
-		return types.OCILayerZStd
+	switch decompress.Detect(head[:n]) {
+	case decompress.Gzip:
+		return types.OCILayer, nil
+	case decompress.Zstd:
+		return types.OCILayerZStd, nil
 	}
-	return types.OCIUncompressedLayer
+	return types.OCIUncompressedLayer, nil
 }
 
 // OpenBlob opens a layer's file.

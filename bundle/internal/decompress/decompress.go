@@ -1,0 +1,114 @@
+// Package decompress copies streams that may be compressed, as archives of
+// images are.
+//
+// It is not for layers, whose digests are computed on the way: see package layer.
+package decompress
+
+import (
+	"bufio"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/davit-containers/davit/bundle/layer/inflate"
+)
+
+// Format is how a stream is compressed.
+type Format string
+
+// The formats, which the first bytes of a stream tell. Plain is all else.
+const (
+	Plain Format = ""
+	Gzip  Format = "gzip"
+	Zstd  Format = "zstd"
+)
+
+// HeadSize is how many bytes tell a format.
+const HeadSize = 4
+
+// Detect tells a format by the first bytes.
+// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1.
+func Detect(head []byte) Format {
+	switch {
+	case len(head) >= 2 && string(head[:2]) == "\x1f\x8b":
+		return Gzip
+	case len(head) >= HeadSize && string(head[:HeadSize]) == "\x28\xb5\x2f\xfd":
+		return Zstd
+	}
+	return Plain
+}
+
+// ErrDamaged says that it is the stream's fault.
+var ErrDamaged = errors.New("damaged stream")
+
+// maxWindow bounds the memory that a zstd stream may ask for: what `zstd --ultra
+// -22` and `zstd --long` need.
+const maxWindow = 128 << 20
+
+// Copy decompresses src into dst.
+//
+// Errors: [ErrDamaged], those of src and dst.
+func Copy(dst io.Writer, src io.Reader) error {
+	in := bufio.NewReaderSize(src, 1<<20)
+	head, err := in.Peek(HeadSize)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch Detect(head) {
+	case Gzip:
+		_, err = inflate.Decompress(dst, in)
+		return damaged(err)
+	case Zstd:
+		return unzstd(dst, in)
+	}
+	_, err = io.Copy(dst, in)
+	return err
+}
+
+func damaged(err error) error {
+	if errors.Is(err, inflate.ErrCorrupt) || errors.Is(err, inflate.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &damage{err}
+	}
+	return err
+}
+
+func unzstd(dst io.Writer, src io.Reader) error {
+	in, out := &keeping{r: src}, &keeping{w: dst}
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, err = d.WriteTo(out); err != nil && in.err == nil && out.err == nil {
+		return &damage{err}
+	}
+	return err
+}
+
+// keeping remembers whether reading or writing failed.
+type keeping struct {
+	r   io.Reader
+	w   io.Writer
+	err error
+}
+
+func (k *keeping) Read(p []byte) (int, error) {
+	n, err := k.r.Read(p)
+	if err != io.EOF {
+		k.err = err
+	}
+	return n, err
+}
+
+func (k *keeping) Write(p []byte) (int, error) {
+	n, err := k.w.Write(p)
+	k.err = err
+	return n, err
+}
+
+// damage is an error of a stream.
+type damage struct{ err error }
+
+func (d *damage) Error() string   { return ErrDamaged.Error() + ": " + d.err.Error() }
+func (d *damage) Unwrap() []error { return []error{ErrDamaged, d.err} }
