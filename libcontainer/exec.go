@@ -161,7 +161,7 @@ func (e *execution) configure() (err error) {
 	if e.cgroup, err = e.container.manager(); err != nil {
 		return err
 	}
-	return e.compileFilter(e.config.Linux)
+	return e.compileFilter(e.config)
 }
 
 func (e *execution) openInit() (err error) {

@@ -64,9 +64,17 @@ type outlets struct {
 	pidfdSocket   string
 }
 
-func (m *making) compileFilter(l *specs.Linux) (err error) {
-	if l != nil && l.Seccomp != nil {
-		m.filter, err = compile.Load(l.Seccomp, m.runtime.cacheDir())
+// strictSeccomp makes a name that libseccomp does not know an error.
+// Compat(crun): any value but "0" does.
+const strictSeccomp = "run.oci.seccomp_fail_unknown_syscall"
+
+func (m *making) compileFilter(s *specs.Spec) (err error) {
+	if l := s.Linux; l != nil && l.Seccomp != nil {
+		load := compile.Load
+		if value, found := s.Annotations[strictSeccomp]; found && value != "0" {
+			load = compile.LoadStrict
+		}
+		m.filter, err = load(l.Seccomp, m.runtime.cacheDir())
 		m.runtime.debugf("seccomp filter flags: %d", m.filter.Flags)
 	}
 	return err

@@ -167,7 +167,7 @@ func (c *creation) chooseCgroup() (err error) {
 // cacheDir is where compiled filters are kept; no container's id begins with a dot.
 func (r *Runtime) cacheDir() string { return r.Root + "/.seccomp" }
 
-func (c *creation) chooseFilter() error { return c.compileFilter(c.bundle.Spec.Linux) }
+func (c *creation) chooseFilter() error { return c.compileFilter(c.bundle.Spec) }
 
 func (c *creation) compilePlan() error {
 	facts, err := c.bundle.facts(&c.options)

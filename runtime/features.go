@@ -133,7 +133,7 @@ func checkpoints() bool {
 // gets more than its other fields give; an engine must not let users set them.
 // One with a dot at its end stands for all that begin with it.
 func unsafeAnnotations() []string {
-	return []string{"org.criu.config", "org.systemd.property.", "run.oci.keep_original_groups"}
+	return []string{"org.criu.config", "org.systemd.property.", "run.oci.keep_original_groups", "run.oci.seccomp_fail_unknown_syscall"}
 }
 
 // yes is true as the features structure wants it, where nil is "unknown".

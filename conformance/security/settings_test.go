@@ -99,20 +99,34 @@ func join(s *specs.Spec, kind specs.LinuxNamespaceType, path string) {
 // Annotations that mean something to some runtime make this one write nothing
 // on the host. CVE-2024-3154, CVE-2023-6476, CVE-2026-53488 (GHSA-xhf5-7wjv-pqxp).
 func TestAnnotations(t *testing.T) {
-	eachKind(t, func(b *bundle) {
-		c := b.canary()
-		made := filepath.Join(c.dir, "made")
-		b.config.Annotations = map[string]string{
-			"run.oci.hooks.stdout": made, "run.oci.hooks.stderr": made, "run.oci.handler": "krun", "org.criu.config": filepath.Join(c.dir, "file"),
-			"org.systemd.property.ExecStartPre": "[('/bin/touch', ['/bin/touch', '" + made + "'], false)]", "run.oci.systemd.subgroup": "../../..",
-			"run.oci.delegate-cgroup": "../../..", "run.oci.pidfd_receiver": made, "run.oci.seccomp.plugins": made, "run.oci.keep_original_groups": "1",
-			"module.wasm.image/variant": "compat", "hooks": "[]", "bundle": c.dir, "rootfs": "/",
-		}
-		b.config.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/busybox", Args: []string{"echo", "hook"}}}}
-		if got := b.run("sh", "-c", "id -G"); !got.failed() && strings.TrimSpace(got.out) != "0" {
-			b.Errorf("the container's groups are %s", got.out)
-		}
-	})
+	for _, name := range strings.Fields("run.oci.hooks.stdout run.oci.hooks.stderr run.oci.handler org.criu.config org.systemd.property.ExecStartPre " +
+		"run.oci.systemd.subgroup run.oci.delegate-cgroup run.oci.pidfd_receiver run.oci.seccomp.receiver run.oci.seccomp.plugins " +
+		"run.oci.keep_original_groups module.wasm.image/variant hooks bundle rootfs") {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t)
+			c := b.canary()
+			made := filepath.Join(c.dir, "made")
+			b.config.Annotations = map[string]string{name: map[string]string{
+				"run.oci.handler":                   "krun",
+				"org.criu.config":                   filepath.Join(c.dir, "file"),
+				"org.systemd.property.ExecStartPre": "[('/bin/touch', ['/bin/touch', '" + made + "'], false)]",
+				"run.oci.systemd.subgroup":          "../../..",
+				"run.oci.delegate-cgroup":           "../../..",
+				"run.oci.keep_original_groups":      "1",
+				"module.wasm.image/variant":         "compat",
+				"hooks":                             "[]",
+				"bundle":                            c.dir,
+				"rootfs":                            "/",
+			}[name]}
+			if b.config.Annotations[name] == "" {
+				b.config.Annotations[name] = made
+			}
+			b.config.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/busybox", Args: []string{"echo", "hook"}}}}
+			if got := b.run("sh", "-c", "id -G"); !got.failed() && strings.TrimSpace(got.out) != "0" {
+				b.Errorf("the container's groups are %s", got.out)
+			}
+		})
+	}
 }
 
 // What the runtime keeps of a container is for its owner alone, whatever the

@@ -25,6 +25,10 @@ var errRootlessLegacy = errors.New("the systemd cgroup driver needs cgroup v2 fo
 // defaultPrefix begins the name of a scope where the configuration has none.
 const defaultPrefix = "davit"
 
+// subgroup is crun's annotation that names a cgroup below the scope's; empty
+// for none, as here.
+const subgroup = "run.oci.systemd.subgroup"
+
 // unit is a cgroup that systemd makes for a transient unit.
 type unit struct {
 	saved  Saved
@@ -187,6 +191,9 @@ const propertyPrefix = "org.systemd.property."
 // their names. A value is written as D-Bus text: 'str', true, uint64 5.
 // Names in ...Sec take seconds and become ...USec.
 func unitProperties(annotations map[string]string) ([]dbus.Property, error) {
+	if sub := annotations[subgroup]; sub != "" {
+		return nil, fmt.Errorf("annotation %s=%s: not supported: the container is in the scope's own cgroup", subgroup, sub)
+	}
 	var list []dbus.Property
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		name, ok := strings.CutPrefix(key, propertyPrefix)

@@ -102,6 +102,8 @@ func TestUnitProperties(t *testing.T) {
 		{name: "seconds", key: "org.systemd.property.TimeoutStopSec", value: "uint64 12", want: "TimeoutStopUSec @t 12000000"},
 		{name: "part of a second", key: "org.systemd.property.TimeoutStopSec", value: "0.5", want: "TimeoutStopUSec @t 500000"},
 		{name: "already micro", key: "org.systemd.property.RuntimeMaxUSec", value: "uint64 3", want: "RuntimeMaxUSec @t 3"},
+		{name: "subgroup", key: "run.oci.systemd.subgroup", value: "sub", err: "annotation run.oci.systemd.subgroup=sub: not supported: the container is in the scope's own cgroup"},
+		{name: "no subgroup", key: "run.oci.systemd.subgroup", value: ""},
 		{name: "other annotation", key: "com.example", value: "x"},
 		{name: "short name", key: "org.systemd.property.Ab", value: "1", err: `annotation org.systemd.property.Ab=1: "Ab" cannot be the name of a property`},
 		{name: "odd name", key: "org.systemd.property.Dev;ice", value: "1", err: `annotation org.systemd.property.Dev;ice=1: "Dev;ice" cannot be the name of a property`},

@@ -130,6 +130,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"NUL in hook's args", h(`"path":"/a","args":["\u0000"]`), `hooks.poststop[0].args[0]: must not hold a NUL byte (config.md#posix-platform-hooks)`},
 		{"NUL in hook's env", h(`"path":"/a","env":["\u0000"]`), `hooks.poststop[0].env[0]: must not hold a NUL byte (config.md#posix-platform-hooks)`},
 		{"annotation without key", `{"annotations":{"":"a"}}`, `annotations: a key must not be an empty string (config.md#annotations)`},
+		{"annotation of crun's that is not honoured", `{"annotations":{"run.oci.delegate-cgroup":"x"}}`, `annotations: run.oci.delegate-cgroup is not supported: davit makes no cgroup below the container's (config.md#annotations)`},
+		{"output of hooks", `{"annotations":{"run.oci.hooks.stderr":"/x"},"hooks":{"poststop":[{"path":"/a"}]}}`, `annotations: run.oci.hooks.stderr is not supported: what a hook prints is in the error when it fails (config.md#annotations)`},
 
 		{"device without path", d(`"type":"c"`), `linux.devices[0].path: must be given (config-linux.md#devices)`},
 		{"relative device", d(`"type":"c","path":"dev/a"`), `linux.devices[0].path: must be an absolute path, got "dev/a" (config-linux.md#devices)`},
@@ -238,6 +240,7 @@ func TestValidateAccepts(t *testing.T) {
 		{"empty affinity", p(`"execCPUAffinity":{}`)},
 		{"hooks", `{"hooks":{"prestart":[{"path":"/a"}],"createRuntime":[{"path":"/a","args":["x"],"env":["y"],"timeout":1}]}}`},
 		{"annotations", `{"annotations":{"a":"","org.systemd.property.X":"?"}}`},
+		{"annotations of crun's without effect", `{"annotations":{"run.oci.delegate-cgroup":"","run.oci.hooks.stdout":"/x","run.oci.mount_context_type":"rootcontext"}}`},
 		{"devices", l(`"devices":[{"path":"/dev/fuse","type":"c","major":10,"minor":229,"fileMode":33206},{"path":"/a","type":"p","major":-1},{"path":"/b","type":"u"}]`)},
 		{"network devices", l(`"netDevices":{"eth0":{},"eth1":{"name":"net%d"},"eth2":{"name":"net%d"},"abcdefghijklmno":{"name":"c0"}}`)},
 		{"systemd's cgroups path", l(`"cgroupsPath":"system.slice:davit:a"`)},
