@@ -18,6 +18,7 @@ var dependencies = map[string]string{
 	"github.com/godbus/dbus/v5":                "the values of that interface",
 	"github.com/google/go-containerregistry":   "images: registries, layouts, archives, and the types of their parts",
 	"github.com/klauspost/compress":            "zstd",
+	"github.com/klauspost/pgzip":               "gzip on several processors, the same bytes on any number of them, for layers that we write",
 	"github.com/moby/sys/mountinfo":            "the kernel's mount table",
 	"github.com/moby/sys/userns":               "whether we are in a user namespace",
 	"github.com/opencontainers/cgroups":        "cgroup v1, v2 and systemd drivers: runc's and the kubelet's value conversions",

@@ -2,12 +2,14 @@ package treetest
 
 import (
 	"archive/tar"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -111,9 +113,23 @@ func setAll(at string, i Item) error {
 			}
 		}
 	}
-	ts, err := unix.TimeToTimespec(h.ModTime)
+	return setTime(at, h.ModTime)
+}
+
+// setTime sets the time of a file itself, not of a link's target.
+func setTime(at string, when time.Time) error {
+	ts, err := unix.TimeToTimespec(when)
 	if err != nil {
 		return err
 	}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, at, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// clearXattrs removes a file's extended attributes.
+func clearXattrs(at string) error {
+	all, err := xattrs(at)
+	for name := range all {
+		err = errors.Join(err, unix.Lremovexattr(at, name))
+	}
+	return err
 }
