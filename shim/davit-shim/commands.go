@@ -1,0 +1,18 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands build what davit-shim can do. A new command is one file and one line
+// here.
+func commands() []func(*program) *cobra.Command {
+	return []func(*program) *cobra.Command{
+		(*program).historyCommand,
+		(*program).imagesCommand,
+		(*program).inspectCommand,
+		(*program).loadCommand,
+		(*program).pullCommand,
+		(*program).pushCommand,
+		(*program).rmiCommand,
+		(*program).tagCommand,
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/bundle/store"
+)
+
+// program is one call of davit-shim.
+type program struct {
+	in       *os.File
+	out, err io.Writer
+	globals  globals
+	now      func() time.Time
+}
+
+// newProgram is the program as it was called, before it has read its flags.
+func newProgram() *program {
+	return &program{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+}
+
+// name is what the program is called in what it says.
+const name = "davit-shim"
+
+// exitFailure is the exit status of a call that failed.
+const exitFailure = 1
+
+// run executes a command line, without the program's name, and gives the exit
+// status. An interrupt ends what is being done, cleanly.
+func (p *program) run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	root := p.tree()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintf(p.err, "%s: %s\n", name, oneLine(err.Error()))
+	return exitFailure
+}
+
+// oneLine joins the lines of a text.
+func oneLine(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(lines, "; ")
+}
+
+// tree is the program with all its commands. Errors, help and their wording are
+// ours; cobra parses and dispatches.
+func (p *program) tree() *cobra.Command {
+	root := &cobra.Command{
+		Use:              name + " [global options] command [options] [arguments]",
+		Short:            summary,
+		Long:             description,
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		TraverseChildren: true, // global flags stand before the command
+		Args:             cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q [%s --help lists the commands]", args[0], name)
+			}
+			p.printHelp(cmd)
+			return nil
+		},
+	}
+	p.globals.add(root.Flags())
+	root.Flags().BoolP("help", "h", false, "show help")
+	root.Version = version
+	root.SetVersionTemplate("{{.Name}} version {{.Version}}\n")
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { p.printHelp(cmd) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", err) })
+	for _, build := range commands() {
+		cmd := build(p)
+		if cmd.Flags().Lookup("help") == nil {
+			cmd.Flags().Bool("help", false, "show help")
+		}
+		p.complete(cmd)
+		root.AddCommand(cmd)
+	}
+	root.SetHelpCommand(p.helpCommand(root))
+	return root
+}
+
+// store opens the store that the global flags name.
+func (p *program) store() (*store.Store, error) {
+	root, err := p.globals.directory()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(root)
+}

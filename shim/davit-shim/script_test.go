@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/davit-containers/davit/conformance/needs"
+)
+
+// TestMain lets the scripts run this program as davit-shim.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"davit-shim": main})
+}
+
+// TestScripts runs the command line as its users do. The scripts that mount or
+// run need root, and skip with the reason.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"image":    makeImage,
+			"registry": serveRegistry,
+			"json":     jsonField,
+			"lines":    countLines,
+		},
+		Condition: condition,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", filepath.Join(env.WorkDir, "store"))
+			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("TZ", "UTC")
+			for i := range 2 {
+				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("shim-%s-%d-%d", filepath.Base(env.WorkDir), os.Getpid(), i+1))
+			}
+			if davit, err := filepath.Abs("../../bin/davit"); err == nil {
+				env.Setenv("DAVIT", davit)
+			}
+			env.Defer(func() { unmountBelow(env.WorkDir) })
+			return nil
+		},
+	})
+}
+
+// condition knows what a script can ask for.
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "davit":
+		_, err := os.Stat("../../bin/davit")
+		return err == nil, nil
+	case "skopeo", "umoci":
+		_, err := exec.LookPath(name)
+		if err != nil && needs.Installed(name) {
+			return false, fmt.Errorf("Debian's %s is installed, and there is no %s", name, name)
+		}
+		return err == nil, nil
+	case "busybox":
+		if busybox() == "" && needs.Installed("busybox-static") {
+			return false, errors.New("Debian's busybox-static is installed, and there is no static busybox")
+		}
+		return busybox() != "", nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// busybox is the path of a busybox that needs no libraries, "" without one.
+func busybox() string {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		return ""
+	}
+	out, err := exec.Command("ldd", path).CombinedOutput()
+	if err == nil && !strings.Contains(string(out), "not a dynamic executable") {
+		return ""
+	}
+	return path
+}
+
+// unmountBelow takes away the mounts that a script which failed left.
+func unmountBelow(dir string) {
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], dir+"/") {
+			_ = exec.Command("umount", "-l", fields[1]).Run()
+		}
+	}
+}
+
+// serveRegistry serves a registry on loopback until the script ends, and sets
+// $REGISTRY to its host.
+func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: registry")
+	}
+	server := httptest.NewServer(registry.New())
+	ts.Defer(server.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
+}
+
+// countLines wants a file to have so many lines: lines FILE N.
+func countLines(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: lines FILE N")
+	}
+	n := strings.Count(ts.ReadFile(args[0]), "\n")
+	if (fmt.Sprint(n) == args[1]) == neg {
+		ts.Fatalf("%s has %d lines", args[0], n)
+	}
+}
