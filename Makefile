@@ -41,6 +41,7 @@ build: ## build the programs into bin/
 	$(GO) build -trimpath -tags netgo,osusergo -ldflags '-s -w -linkmode external -extldflags -static' -o libcontainer/seccomp/compile/bin/compiler ./libcontainer/seccomp/compiler
 	libcontainer/seccomp/compile/bin/compiler --version > libcontainer/seccomp/compile/bin/compiler.version
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/davit ./runtime
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/davit-shim ./shim/davit-shim
 
 test: deps build ## check and test everything; as root also what needs root
 	$(GO) vet ./...
@@ -71,11 +72,13 @@ demo: deps build ## run a container from Debian's busybox, and show its plan
 	contrib/demo/busybox bin/davit
 
 install: build ## install programs, manual pages and completions below $(DESTDIR)$(PREFIX)
-	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit
+	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit bin/davit-shim
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/*.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/*.1
 	install -D -m 644 contrib/completions/davit.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/davit
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions contrib/completions/_davit
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d contrib/completions/davit.fish
+	install -D -m 644 contrib/completions/davit-shim.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/davit-shim
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions contrib/completions/_*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d contrib/completions/*.fish
 
 generate: ## write the generated code and the stage's program again
 	$(GO) generate ./...

@@ -30,6 +30,7 @@ var dependencies = map[string]string{
 	"github.com/spf13/cobra":                   "commands, completions and man pages",
 	"github.com/spf13/pflag":                   "cobra's flags, for what every command shares",
 	"github.com/syndtr/gocapability":           "the names of capabilities, to check those of package host against",
+	"github.com/vbauerster/mpb/v8":             "progress bars on a terminal",
 	"github.com/vishvananda/netlink":           "network devices",
 	"github.com/vishvananda/netns":             "handles of network namespaces, as netlink takes them",
 	"golang.org/x/sync":                        "goroutines that end with the first error",

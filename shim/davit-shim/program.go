@@ -83,6 +83,7 @@ func (p *program) tree() *cobra.Command {
 	}
 	p.globals.add(root.Flags())
 	root.Flags().BoolP("help", "h", false, "show help")
+	root.Flags().BoolP("version", "v", false, "print the version")
 	root.Version = version
 	root.SetVersionTemplate("{{.Name}} version {{.Version}}\n")
 	root.CompletionOptions.DisableDefaultCmd = true
