@@ -37,7 +37,7 @@ const capabilityXattr = "security.capability"
 // header is an entry's header, without size and link target. The same file
 // always gives the same header: no names of owners, no times but the one of the
 // last change.
-func (l *layer) header(e *tree.Entry, st *unix.Stat_t) (*tar.Header, error) {
+func (l *archiver) header(e *tree.Entry, st *unix.Stat_t) (*tar.Header, error) {
 	kind, ok := typeflags[st.Mode&unix.S_IFMT]
 	if !ok {
 		return nil, fmt.Errorf("%s: a layer has no files of type %o", e.Path, st.Mode&unix.S_IFMT)
@@ -62,7 +62,7 @@ func (l *layer) header(e *tree.Entry, st *unix.Stat_t) (*tar.Header, error) {
 }
 
 // setXattrs adds the records of extended attributes.
-func (l *layer) setXattrs(h *tar.Header, xattrs map[string]string) {
+func (l *archiver) setXattrs(h *tar.Header, xattrs map[string]string) {
 	for key, value := range xattrs {
 		switch {
 		case slices.Contains(machineXattrs, key):

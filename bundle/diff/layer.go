@@ -23,7 +23,7 @@ const whiteoutPrefix = ".wh."
 // layer's uncompressed tar. Directories above a change are in it too.
 func Layer(ctx context.Context, to io.Writer, old, new Source, o Options) error {
 	out := bufio.NewWriterSize(to, block)
-	l := &layer{opt: &o, out: out, tar: tar.NewWriter(out), first: map[class]string{}, buf: make([]byte, block)}
+	l := &archiver{opt: &o, out: out, tar: tar.NewWriter(out), first: map[class]string{}, buf: make([]byte, block)}
 	err := compare(ctx, old, new, &o, l)
 	if err == nil {
 		err = l.tar.Close()
@@ -42,8 +42,8 @@ func Export(ctx context.Context, to io.Writer, tree Source, o Options) error {
 	return Layer(ctx, to, Source{}, tree, o)
 }
 
-// layer is a sink that writes a tar.
-type layer struct {
+// archiver is a sink that writes a tar.
+type archiver struct {
 	opt   *Options
 	out   io.Writer
 	tar   *tar.Writer
@@ -60,7 +60,7 @@ type above struct {
 }
 
 // enter is sink's. An unchanged root is nobody's concern.
-func (l *layer) enter(e *tree.Entry, _ Kind, changed bool) error {
+func (l *archiver) enter(e *tree.Entry, _ Kind, changed bool) error {
 	l.above = append(l.above, above{dir: e, written: e.Path == "." && !changed})
 	if changed {
 		return l.writeAbove()
@@ -69,11 +69,11 @@ func (l *layer) enter(e *tree.Entry, _ Kind, changed bool) error {
 }
 
 // leave is sink's.
-func (l *layer) leave() { l.above = l.above[:len(l.above)-1] }
+func (l *archiver) leave() { l.above = l.above[:len(l.above)-1] }
 
 // writeAbove writes the directories that the walk is in and that are not yet
 // written: the innermost ones.
-func (l *layer) writeAbove() error {
+func (l *archiver) writeAbove() error {
 	first := len(l.above)
 	for first > 0 && !l.above[first-1].written {
 		first--
@@ -89,7 +89,7 @@ func (l *layer) writeAbove() error {
 }
 
 // directory writes a directory's entry.
-func (l *layer) directory(e *tree.Entry) error {
+func (l *archiver) directory(e *tree.Entry) error {
 	if strings.HasPrefix(e.Name, whiteoutPrefix) {
 		return fmt.Errorf("%s: %w", e.Path, ErrWhiteoutName)
 	}
@@ -102,7 +102,7 @@ func (l *layer) directory(e *tree.Entry) error {
 }
 
 // remove is sink's.
-func (l *layer) remove(e *tree.Entry) error {
+func (l *archiver) remove(e *tree.Entry) error {
 	if err := l.prepare(e); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (l *layer) remove(e *tree.Entry) error {
 }
 
 // put is sink's.
-func (l *layer) put(e *tree.Entry, _ Kind) error {
+func (l *archiver) put(e *tree.Entry, _ Kind) error {
 	if err := l.prepare(e); err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (l *layer) put(e *tree.Entry, _ Kind) error {
 
 // prepare writes the directories above an entry, and refuses a name that means
 // something else in a layer.
-func (l *layer) prepare(e *tree.Entry) error {
+func (l *archiver) prepare(e *tree.Entry) error {
 	if strings.HasPrefix(e.Name, whiteoutPrefix) {
 		return fmt.Errorf("%s: %w", e.Path, ErrWhiteoutName)
 	}
@@ -147,7 +147,7 @@ func (l *layer) prepare(e *tree.Entry) error {
 }
 
 // link writes another name of a file.
-func (l *layer) link(e *tree.Entry, first string) error {
+func (l *archiver) link(e *tree.Entry, first string) error {
 	h, err := l.header(e, &e.Stat)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (l *layer) link(e *tree.Entry, first string) error {
 }
 
 // file writes a regular file.
-func (l *layer) file(e *tree.Entry) error {
+func (l *archiver) file(e *tree.Entry) error {
 	f, st, err := e.In.OpenFile(e.Name)
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func (l *layer) file(e *tree.Entry) error {
 }
 
 // content copies the bytes from start to end.
-func (l *layer) content(to io.Writer, f io.ReaderAt, start, end int64, path string) error {
+func (l *archiver) content(to io.Writer, f io.ReaderAt, start, end int64, path string) error {
 	for start < end {
 		n, err := f.ReadAt(l.buf[:min(end-start, block)], start)
 		if n > 0 {
@@ -201,7 +201,7 @@ func (l *layer) content(to io.Writer, f io.ReaderAt, start, end int64, path stri
 }
 
 // writeHeader writes the header of an entry.
-func (l *layer) writeHeader(h *tar.Header) error {
+func (l *archiver) writeHeader(h *tar.Header) error {
 	if err := l.tar.WriteHeader(h); err != nil {
 		return fmt.Errorf("writing the header of %s: %w", h.Name, err)
 	}

@@ -82,7 +82,7 @@ func joined(spans []span, hole int64) []span {
 // sparse writes a file with holes in the form of GNU tar that is written as PAX
 // records, version 1.0: first the list of the parts, then their data. The
 // standard library reads it, and does not write it.
-func (l *layer) sparse(h *tar.Header, f *os.File, spans []span) error {
+func (l *archiver) sparse(h *tar.Header, f *os.File, spans []span) error {
 	list, size := spanList(spans, h.Size), int64(0)
 	for _, s := range spans {
 		size += s.end - s.start
