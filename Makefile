@@ -9,8 +9,9 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 # musl and the kernel's headers for the stage.
 BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-dev
 # What the tests and the demo need: a static busybox as a root file system, the
-# programs that write id maps of a user namespace, and what the tests look with.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap
+# programs that write id maps of a user namespace, what the tests look with, and
+# who else unpacks images.
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time
 # What a guest to test in is made of and runs on.
