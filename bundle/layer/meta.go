@@ -68,11 +68,3 @@ func setTimesOfPath(fd int, atime, mtime stamp) error {
 	}
 	return nil
 }
-
-// setTimesAt sets the times of a file in a directory, itself if it is a link.
-func setTimesAt(dir int, name string, atime, mtime stamp) error {
-	if err := unix.UtimesNanoAt(dir, name, []stamp{atime, mtime}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("setting times: %w", err)
-	}
-	return nil
-}

@@ -231,14 +231,6 @@ func metaOfStat(fd int, st *unix.Stat_t) (*meta, error) {
 
 // dressDirectory gives a directory its metadata.
 func (u *unpacker) dressDirectory(n *node, m *meta) error {
-	simple := !n.dir.existed && m.mode == n.dir.mode && len(m.xattrs) == 0 && (u.o.OneOwner || m.owner == u.self)
-	if simple && n.parent != nil {
-		parent, err := u.open(n.parent)
-		if err != nil {
-			return err
-		}
-		return setTimesAt(parent, n.name, m.atime, m.mtime)
-	}
 	fd, err := u.open(n)
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func (r *Reader) next() error {
 		}
 		r.left, r.pad = 0, 0
 		if err := r.readHeader(); err != nil {
+			if special.any {
+				return unexpected(err)
+			}
 			return err
 		}
 		done, err := r.meta(&special)
@@ -117,6 +120,7 @@ func (r *Reader) content(size int64) error {
 
 // specials are what headers without a file of their own say about the next.
 type specials struct {
+	any        bool
 	pax        []record
 	name, link string
 }
@@ -134,6 +138,7 @@ const (
 // meta reads what a header without a file of its own says, and reports whether
 // the header has one. Global headers are read past, as engines do.
 func (r *Reader) meta(s *specials) (bool, error) {
+	s.any = true
 	switch r.entry.Type {
 	case typePAX, typePAXGlobal:
 		text, err := r.special()

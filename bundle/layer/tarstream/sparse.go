@@ -28,7 +28,7 @@ func (r *Reader) sparse(pax []record) error {
 }
 
 // checkExtents refuses a map that makes no sense: parts that overlap, go beyond
-// the file, or have more or less data than is there.
+// the file, or hold another amount of data than is there.
 func (r *Reader) checkExtents() error {
 	e := &r.entry
 	if !e.HasContent() || e.Size < 0 {
@@ -42,7 +42,7 @@ func (r *Reader) checkExtents() error {
 		end = x.Offset + x.Length
 		data += x.Length
 	}
-	if data > r.left {
+	if data != r.left {
 		return ErrHeader
 	}
 	return nil
