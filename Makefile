@@ -43,6 +43,7 @@ build: ## build the programs into bin/
 	libcontainer/seccomp/compile/bin/compiler --version > libcontainer/seccomp/compile/bin/compiler.version
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/davit ./runtime
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/davit-shim ./shim/davit-shim
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/containerd-shim-davit-v2 ./shim/containerd-shim-davit-v2
 
 test: deps build ## check and test everything; as root also what needs root
 	$(GO) vet ./...
@@ -73,7 +74,7 @@ demo: deps build ## run a container from Debian's busybox, and show its plan
 	contrib/demo/busybox bin/davit
 
 install: build ## install programs, manual pages and completions below $(DESTDIR)$(PREFIX)
-	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit bin/davit-shim
+	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit bin/davit-shim bin/containerd-shim-davit-v2
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/*.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/*.1
 	install -D -m 644 contrib/completions/davit.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/davit

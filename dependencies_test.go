@@ -35,6 +35,7 @@ var dependencies = map[string]string{
 	"github.com/vishvananda/netns":             "handles of network namespaces, as netlink takes them",
 	"golang.org/x/sync":                        "goroutines that end with the first error",
 	"golang.org/x/sys":                         "system calls and their constants",
+	"google.golang.org/protobuf":               "protowire: the encoding of shim messages; the rest of it in tests alone",
 }
 
 func TestDependenciesAreListed(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"github.com/davit-containers/davit/libcontainer"
 	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
 )
 
@@ -19,7 +20,7 @@ func TestFeatures(t *testing.T) {
 	p := newProgram("davit")
 	var out bytes.Buffer
 	p.out = &out
-	if err := p.printJSON(allFeatures()); err != nil {
+	if err := p.printJSON(libcontainer.Features()); err != nil {
 		t.Fatal(err)
 	}
 	var f features.Features
@@ -56,7 +57,7 @@ func TestFeatures(t *testing.T) {
 // TestUnsafeAnnotations: an annotation of crun's or systemd's that the code
 // reads is one that engines must know of.
 func TestUnsafeAnnotations(t *testing.T) {
-	known := strings.Join(unsafeAnnotations(), " ")
+	known := strings.Join(libcontainer.Features().PotentiallyUnsafeConfigAnnotations, " ")
 	deep, err := filepath.Glob("../libcontainer/*/*.go")
 	if err != nil || len(deep) < 50 {
 		t.Fatalf("%d files, %v", len(deep), err)

@@ -3,37 +3,15 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/libcontainer"
 	"github.com/davit-containers/davit/libcontainer/seccomp/compile"
 )
 
-// version is davit's version, after Semantic Versioning.
-const version = "0.1.0"
-
-// commit is the revision that davit was built from, "" when it was not built
-// in a repository.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	revision, suffix := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			suffix = "-dirty"
-		}
-	}
-	if revision == "" {
-		return ""
-	}
-	return revision + suffix
-}
+// version is davit's.
+const version = libcontainer.Version
 
 // printVersion prints what engines read line by line: "NAME version V", then
 // "key: value".
@@ -51,7 +29,7 @@ func (p *program) printVersion() error {
 
 // commitOr is the commit, or a word for none.
 func commitOr(none string) string {
-	if c := commit(); c != "" {
+	if c := libcontainer.Commit(); c != "" {
 		return c
 	}
 	return none

@@ -1,0 +1,306 @@
+package engine
+
+import (
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer"
+)
+
+// find finds a process; "" is a container's first.
+func (e *Engine) find(id, exec string) (*process, error) {
+	t := e.tasks[id]
+	if t == nil {
+		return nil, refuse(NotFound, "container not created: not found")
+	}
+	if exec == "" {
+		return t.init, nil
+	}
+	if p := t.execs[exec]; p != nil {
+		return p, nil
+	}
+	return nil, refuse(NotFound, "process does not exist %s: not found", exec)
+}
+
+// Start starts a process.
+func (e *Engine) Start(id, exec string, done func(pid int, err error)) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		done(0, err)
+		return
+	}
+	refused := func(err error) { done(0, err) }
+	if exec == "" {
+		p.try(opStart, func() { p.task.start(done) }, refused)
+		return
+	}
+	init := p.task.init
+	if init.ended {
+		refused(refuse(FailedPrecondition, "container %s init process is not running: failed precondition", id))
+		return
+	}
+	init.try(opExec, func() {
+		p.try(opStart, func() { p.startExec(done) }, refused)
+	}, refused)
+}
+
+// AddExec adds a further process, which is described as process.json is.
+func (e *Engine) AddExec(id, exec string, s Streams, spec []byte, done func(error)) {
+	init, err := e.find(id, "")
+	if err != nil {
+		done(err)
+		return
+	}
+	init.try(opExec, func() {
+		err := init.task.addExec(exec, s, spec)
+		if err == nil {
+			e.Publish(Event{Kind: ExecAdded, Task: id, Exec: exec})
+		}
+		done(err)
+	}, done)
+}
+
+// Delete removes a process that has ended, or never was started; with a
+// container's first, the container.
+func (e *Engine) Delete(id, exec string, done func(pid int, exit Exit, err error)) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		done(0, Exit{}, err)
+		return
+	}
+	p.try(opDelete, func() {
+		if exec == "" {
+			p.task.remove(done)
+			return
+		}
+		p.removeExec(done)
+	}, func(err error) { done(0, Exit{}, err) })
+}
+
+// Kill sends a signal to a process, or to all of a container.
+func (e *Engine) Kill(id, exec string, sig unix.Signal, all bool, done func(error)) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		done(err)
+		return
+	}
+	p.try(opKill, func() {
+		switch {
+		case p.ended:
+			done(refuse(NotFound, "process already finished: not found"))
+		case exec != "":
+			done(p.signal(sig))
+		default:
+			e.inTask(p.task, done, func(r maker) error { return r.kill(id, sig, all) })
+		}
+	}, func(err error) {
+		if all && exec == "" && p.state == stopped {
+			e.inTask(p.task, done, func(r maker) error { return r.kill(id, sig, true) })
+			return
+		}
+		done(err)
+	})
+}
+
+// inTask has a task's runtime do something that changes no state.
+func (e *Engine) inTask(t *task, done func(error), do func(maker) error) {
+	var err error
+	e.work(func() { err = do(t.runtime) }, func() { done(err) })
+}
+
+// change does an operation that leads to another state, or back.
+func (p *process) change(op operation, do func(maker) error, then func(err error) state, done func(error)) {
+	p.try(op, func() {
+		p.engine.inTask(p.task, func(err error) {
+			next := then(err)
+			done(err)
+			p.settle(next)
+		}, do)
+	}, done)
+}
+
+// Pause stops all of a container's processes.
+func (e *Engine) Pause(id string, done func(error)) {
+	e.freeze(id, opPause, func(r maker) error { return r.pause(id) }, paused, running, recordPaused, Paused, done)
+}
+
+// Resume lets them go on.
+func (e *Engine) Resume(id string, done func(error)) {
+	e.freeze(id, opResume, func(r maker) error { return r.resume(id) }, running, paused, recordResumed, Resumed, done)
+}
+
+func (e *Engine) freeze(id string, op operation, do func(maker) error, next, before state, kind string, event EventKind, done func(error)) {
+	p, err := e.find(id, "")
+	if err != nil {
+		done(err)
+		return
+	}
+	p.change(op, do, func(err error) state {
+		if err != nil {
+			return before
+		}
+		p.task.journal.add(record{Kind: kind})
+		e.Publish(Event{Kind: event, Task: id})
+		return next
+	}, done)
+}
+
+// Checkpoint writes a container to an image.
+func (e *Engine) Checkpoint(id string, o CheckpointOptions, done func(error)) {
+	p, err := e.find(id, "")
+	if err != nil {
+		done(err)
+		return
+	}
+	if o.Work == "" {
+		o.Work = filepath.Join(p.task.create.Bundle, "work")
+	}
+	before := p.state
+	if before != paused {
+		before = running
+	}
+	p.change(opCheckpoint, func(r maker) error { return r.checkpoint(id, o) }, func(err error) state {
+		if err == nil {
+			e.Publish(Event{Kind: Checkpointed, Task: id, Checkpoint: o.Image})
+		}
+		return before
+	}, done)
+}
+
+// Update changes a container's limits.
+func (e *Engine) Update(id string, r *specs.LinuxResources, done func(error)) {
+	p, err := e.find(id, "")
+	if err != nil {
+		done(err)
+		return
+	}
+	p.try(opUpdate, func() {
+		e.inTask(p.task, done, func(rt maker) error { return rt.update(id, r) })
+	}, done)
+}
+
+// Resize changes the size of a process's terminal, in characters.
+func (e *Engine) Resize(id, exec string, width, height uint32, done func(error)) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		done(err)
+		return
+	}
+	p.try(opResize, func() {
+		if p.pid == 0 {
+			done(nil)
+			return
+		}
+		done(p.io.Resize(width, height))
+	}, done)
+}
+
+// CloseInput lets a process's input end when its writer goes.
+func (e *Engine) CloseInput(id, exec string, done func(error)) {
+	p, err := e.find(id, exec)
+	if err == nil {
+		p.closed = true
+	}
+	if err == nil && p.pid != 0 {
+		p.io.CloseInput()
+	}
+	done(err)
+}
+
+// Wait calls done when the process has ended.
+func (e *Engine) Wait(id, exec string, done func(Exit, error)) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		done(Exit{}, err)
+		return
+	}
+	if p.told {
+		done(p.exit, nil)
+		return
+	}
+	p.waiters = append(p.waiters, func(x Exit) { done(x, nil) })
+}
+
+// Info is what is known of a process.
+type Info struct {
+	Bundle  string
+	Pid     int
+	Status  string // created, running, paused, pausing or stopped
+	Streams Streams
+	Exit    Exit // of a stopped one
+}
+
+// State tells what is known of a process.
+func (e *Engine) State(id, exec string) (Info, error) {
+	p, err := e.find(id, exec)
+	if err != nil {
+		return Info{}, err
+	}
+	i := Info{Bundle: p.task.create.Bundle, Pid: p.pid, Status: p.status(), Streams: p.streams}
+	if p.told {
+		i.Exit = p.exit
+	}
+	return i, nil
+}
+
+func (p *process) status() string {
+	switch p.state {
+	case creating, created, starting:
+		return "created"
+	case pausing:
+		return "pausing"
+	case paused, resuming:
+		return "paused"
+	case stopped, deleting:
+		return "stopped"
+	}
+	if init := p.task.init; p != init && init.state == paused {
+		return "paused"
+	}
+	return "running"
+}
+
+// Process is one of a container's.
+type Process struct {
+	Pid  int
+	Exec string // "" where nobody asked for it by an id
+}
+
+// Pids lists a container's processes.
+func (e *Engine) Pids(id string, done func([]Process, error)) {
+	p, err := e.find(id, "")
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	var pids []int
+	e.work(func() { pids, err = p.task.runtime.pids(id) }, func() {
+		var list []Process
+		for _, pid := range pids {
+			list = append(list, Process{pid, p.task.execOf(pid)})
+		}
+		done(list, err)
+	})
+}
+
+func (t *task) execOf(pid int) string {
+	for id, p := range t.execs {
+		if p.pid == pid {
+			return id
+		}
+	}
+	return ""
+}
+
+// Stats reads what a container has used.
+func (e *Engine) Stats(id string, done func(*libcontainer.Stats, error)) {
+	p, err := e.find(id, "")
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	var s *libcontainer.Stats
+	e.work(func() { s, err = p.task.runtime.stats(id) }, func() { done(s, err) })
+}

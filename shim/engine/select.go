@@ -1,0 +1,6 @@
+package engine
+
+// newRuntime is the one that a container's options name.
+func newRuntime(o *Options, bundle, namespace string, warn func(string)) maker {
+	return newNative(o, namespace, warn)
+}

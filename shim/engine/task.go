@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/shim/loop"
+	"github.com/davit-containers/davit/shim/stdio"
+)
+
+// task is a container with its processes.
+type task struct {
+	engine  *Engine
+	create  *Create
+	runtime maker
+	init    *process
+	execs   map[string]*process
+	journal *journal
+	private bool // its pid namespace is its own: all end with the first
+
+	oom      *cgroup.OOMWatch
+	oomWatch *loop.Watch
+	killing  bool // what is left of the container's processes is being ended
+}
+
+func (e *Engine) newTask(c *Create) *task {
+	t := &task{engine: e, create: c, execs: map[string]*process{}}
+	t.init = &process{engine: e, task: t, number: e.next(), table: &ofContainers, streams: c.Streams, since: time.Now()}
+	t.runtime = newRuntime(&c.Options, c.Bundle, e.Namespace, func(message string) {
+		e.Loop.Post(func() { e.warn(message) })
+	})
+	return t
+}
+
+// Create creates a container. done is given its process, or 0 where that comes
+// when the container is started.
+func (e *Engine) Create(c *Create, done func(pid int, err error)) {
+	if e.tasks[c.ID] != nil {
+		done(0, refuse(AlreadyExists, "task %s: already exists", c.ID))
+		return
+	}
+	t := e.newTask(c)
+	var err error
+	if t.journal, err = newJournal(c.Bundle); err == nil {
+		err = t.journal.add(record{Kind: recordCreate, Create: c, Number: t.init.number})
+	}
+	if err != nil {
+		done(0, err)
+		return
+	}
+	e.tasks[c.ID] = t
+	e.keep(t.init.number, map[string]*os.File{journalKey: t.journal.file})
+	var b born
+	var io *stdio.Streams
+	e.work(func() { b, io, err = t.make() }, func() {
+		t.init.io = io
+		if err == nil {
+			err = t.made(b)
+		}
+		if err != nil {
+			t.abandon(func() { done(0, err) })
+			return
+		}
+		e.Publish(Event{Kind: Created, Task: c.ID, Pid: b.pid, Create: c})
+		done(b.pid, nil)
+		t.init.settle(created)
+	})
+}
+
+// make does what takes time of a creation. What it returns is there also with
+// an error.
+func (t *task) make() (b born, io *stdio.Streams, err error) {
+	if err := mountRootfs(t.create); err != nil {
+		return b, nil, err
+	}
+	if io, err = stdio.Open(t.place(t.create.Streams)); err != nil {
+		return b, nil, err
+	}
+	if t.create.Checkpoint != "" {
+		return b, io, nil
+	}
+	defer io.CloseChild()
+	b, err = t.runtime.create(t.create, t.init.outlets(io))
+	if err != nil {
+		err = fmt.Errorf("OCI runtime create failed: %w", err)
+	}
+	return b, io, err
+}
+
+func (t *task) place(s Streams) stdio.Place {
+	return stdio.Place{
+		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Terminal: s.Terminal,
+		UID: t.create.Options.UID, GID: t.create.Options.GID, ID: t.create.ID, Namespace: t.engine.Namespace,
+	}
+}
+
+// outlets are what the process is given.
+func (p *process) outlets(io *stdio.Streams) outlets {
+	o := outlets{stdio: io.Child, pidFile: p.pidFile()}
+	if p.streams.Terminal {
+		o.console = io.SetMaster
+	}
+	return o
+}
+
+// pidFile is where other programs look for a process's pid.
+// Compat(containerd): the names are its own shim's; nerdctl reads them.
+func (p *process) pidFile() string {
+	name := p.id
+	if name == "" {
+		name = "init"
+	}
+	return filepath.Join(p.task.create.Bundle, name+".pid")
+}
+
+// made takes a container over that is there.
+func (t *task) made(b born) error {
+	if b.pid == 0 {
+		return nil
+	}
+	t.private = ownsPidNamespace(b.pid)
+	return t.init.begin(b)
+}
+
+// begin waits for a process, and moves its streams.
+func (p *process) begin(b born) error {
+	if err := p.born(b); err != nil {
+		return err
+	}
+	p.engine.keep(p.number, p.io.Files())
+	if err := p.startIO(); err != nil {
+		return err
+	}
+	if p.closed {
+		p.io.CloseInput()
+	}
+	if p.id == "" {
+		p.task.watchOOM()
+	}
+	return nil
+}
+
+// startIO moves the streams. What has ended is not kept any longer: whoever
+// reads an output, or writes an input, is to hear of the end.
+func (p *process) startIO() error {
+	return p.io.Start(p.engine.Loop, func(names []string) { p.engine.drop(p.number, names) })
+}
+
+// abandon removes what there is of a container that could not be created.
+func (t *task) abandon(then func()) {
+	e := t.engine
+	e.work(func() { t.undo() }, func() {
+		t.forget()
+		then()
+	})
+}
+
+// undo removes the container and its mounts. What fails is logged: whoever
+// called has another error to hear.
+func (t *task) undo() {
+	if err := t.runtime.remove(t.create.ID); err != nil {
+		t.engine.Loop.Post(func() { t.engine.warn(err.Error()) })
+	}
+	if err := unmountRootfs(t.create); err != nil {
+		t.engine.Loop.Post(func() { t.engine.warn(err.Error()) })
+	}
+}
+
+// forget gives back what this process holds of the task.
+func (t *task) forget() {
+	for _, p := range t.execs {
+		p.discard()
+	}
+	t.closeOOM()
+	t.init.discard()
+	t.journal.file.Close()
+	t.engine.Keeper.Drop(key(t.init.number, journalKey))
+	os.Remove(t.journal.path)
+	delete(t.engine.tasks, t.create.ID)
+}
+
+// alone tells whether none of the further processes runs. Those that do not
+// end with the container are ended.
+func (t *task) alone() bool {
+	alone := true
+	for _, p := range t.execs {
+		if p.pid != 0 && !p.told || p.state == starting {
+			alone = false
+		}
+	}
+	if !t.private && !t.killing {
+		t.killing = true
+		t.engine.work(func() { t.runtime.kill(t.create.ID, unix.SIGKILL, true) }, func() {})
+	}
+	return alone
+}
+
+// start runs the program of a container.
+func (t *task) start(done func(pid int, err error)) {
+	p := t.init
+	var b born
+	var err error
+	t.engine.work(func() { b, err = t.startOrRestore() }, func() {
+		if err == nil && b.pid != 0 {
+			err = t.made(b)
+		}
+		if err == nil {
+			err = t.journal.add(record{Kind: recordStarted})
+		}
+		if err != nil {
+			done(0, err)
+			p.settle(created)
+			return
+		}
+		t.engine.Publish(Event{Kind: Started, Task: t.create.ID, Pid: p.pid})
+		done(p.pid, nil)
+		p.settle(running)
+	})
+}
+
+func (t *task) startOrRestore() (b born, err error) {
+	if t.create.Checkpoint == "" || t.init.pid != 0 {
+		err = t.runtime.start(t.create.ID)
+		if err != nil {
+			err = fmt.Errorf("OCI runtime start failed: %w", err)
+		}
+		return b, err
+	}
+	defer t.init.io.CloseChild()
+	b, err = t.runtime.restore(t.create, t.init.outlets(t.init.io))
+	if err != nil {
+		err = fmt.Errorf("OCI runtime restore failed: %w", err)
+	}
+	return b, err
+}
+
+// remove removes a container, once its output has been read.
+func (t *task) remove(done func(pid int, exit Exit, err error)) {
+	e, p := t.engine, t.init
+	left := 2
+	finish := func() {
+		if left--; left > 0 {
+			return
+		}
+		p.lateEnd()
+		pid, exit := p.pid, p.exit
+		t.forget()
+		e.Publish(Event{Kind: Deleted, Task: t.create.ID, Pid: pid, Exit: exit})
+		done(pid, exit, nil)
+	}
+	p.io.Finish(func(lost int64) {
+		p.tellLost(lost)
+		finish()
+	})
+	e.work(t.undo, finish)
+}
+
+// lateEnd is for a process that ended by being removed.
+func (p *process) lateEnd() {
+	if p.pidfd != nil && !p.ended {
+		p.readable()
+	}
+	if !p.ended {
+		p.ended, p.exit = true, Exit{128 + uint32(unix.SIGKILL), time.Now()}
+	}
+	if !p.told && p.pid != 0 {
+		p.told = true
+		p.engine.Publish(Event{Kind: Exited, Task: p.task.create.ID, Exec: p.id, Pid: p.pid, Exit: p.exit})
+	}
+}
+
+func (p *process) tellLost(lost int64) {
+	if lost > 0 {
+		p.engine.warn(fmt.Sprintf("process %d of container %s: nobody has read the last %d bytes of its output for %v: they are lost", p.pid, p.task.create.ID, lost, stdio.Patience))
+	}
+}

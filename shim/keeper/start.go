@@ -1,0 +1,104 @@
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+//go:generate ./build.sh amd64
+//go:generate ./build.sh arm64
+
+// name is the program's in /proc/PID/comm and of its memfd.
+const name = "davit-keeper"
+
+// Launch is what a keeper is started with.
+type Launch struct {
+	Program  string   // the supervisor's absolute path
+	Args     []string // without the program's name
+	Env      []string
+	Dir      string
+	Listener *os.File // the socket that the supervisor serves
+	Exits    string   // a file for the exits of orphans, emptied
+}
+
+// Start starts a keeper, in a session of its own, which starts the supervisor.
+// It returns the keeper's pid.
+func Start(l Launch) (int, error) {
+	program, err := sealed()
+	if err != nil {
+		return 0, fmt.Errorf("making the keeper: %w", err)
+	}
+	defer program.Close()
+	exits, err := os.OpenFile(l.Exits, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return 0, fmt.Errorf("making the file for exits: %w", err)
+	}
+	defer exits.Close()
+	supervisor, err := os.OpenFile(l.Program, unix.O_PATH, 0)
+	if err != nil {
+		return 0, fmt.Errorf("opening the supervisor's program: %w", err)
+	}
+	defer supervisor.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(program.Fd()))
+	pid, _, err := syscall.StartProcess(path, append([]string{name, l.Program}, l.Args...), &syscall.ProcAttr{
+		Dir: l.Dir, Env: l.Env,
+		Files: []uintptr{null.Fd(), null.Fd(), null.Fd(), l.Listener.Fd(), exits.Fd(), supervisor.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("starting the keeper: %w", err)
+	}
+	return pid, nil
+}
+
+// sealed is the program in a file that nobody can change. Where the machine
+// forbids programs in memory it is a file without a name.
+// Linux 6.3: MFD_EXEC; before, every memfd is executable.
+func sealed() (*os.File, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if err == unix.EACCES {
+		return unnamed()
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.Write(blob); err != nil {
+		f.Close()
+		return nil, err
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return f, nil
+}
+
+// unnamed writes the program to a file without a name, and opens it again for
+// reading alone, as what is open for writing cannot be executed.
+func unnamed() (*os.File, error) {
+	fd, err := unix.Open("/run", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o700)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	w := os.NewFile(uintptr(fd), name)
+	defer w.Close()
+	if _, err := w.Write(blob); err != nil {
+		return nil, err
+	}
+	return os.Open("/proc/self/fd/" + strconv.Itoa(fd))
+}

@@ -1,0 +1,173 @@
+package stdio
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/shim/loop"
+)
+
+// pump moves what comes from one descriptor to another, until its end.
+type pump struct {
+	loop *loop.Loop
+	src  *os.File
+	dst  *os.File
+	end  func() // is called once, when nothing will come any more
+
+	in, out  *loop.Watch
+	copying  bool   // splice(2) does not do for these two
+	carry    []byte // was read and not yet written, when copying
+	moved    int64  // bytes
+	finished bool
+}
+
+// What is moved in one go, so that no stream holds up the others, and the size
+// of the pieces, in bytes.
+const (
+	pieces    = 16
+	pieceSize = 64 << 10
+)
+
+// start begins to move. The descriptors become non-blocking.
+func (p *pump) start() error {
+	for _, f := range []*os.File{p.src, p.dst} {
+		if err := unix.SetNonblock(int(f.Fd()), true); err != nil {
+			return err
+		}
+	}
+	return p.awaitSource()
+}
+
+// awaitSource waits until there is something to move. What cannot be waited
+// for, a regular file, is always ready.
+func (p *pump) awaitSource() error {
+	p.out.Stop()
+	if p.in != nil {
+		return p.in.Set(loop.Readable)
+	}
+	var err error
+	p.in, err = p.loop.Watch(int(p.src.Fd()), loop.Readable, func(uint32) { p.move() })
+	if err == nil || !notPollable(p.src) {
+		return err
+	}
+	p.in = nil
+	p.loop.Post(p.move)
+	return nil
+}
+
+// awaitSink waits until there is room. The source is not waited for meanwhile:
+// it would say again and again that it is ready.
+func (p *pump) awaitSink() {
+	p.in.Stop()
+	var err error
+	if p.out != nil {
+		err = p.out.Set(loop.Writable)
+	} else {
+		p.out, err = p.loop.Watch(int(p.dst.Fd()), loop.Writable, func(uint32) { p.move() })
+	}
+	if err != nil {
+		p.finish()
+	}
+}
+
+func notPollable(f *os.File) bool {
+	var st unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
+}
+
+// move moves what it can, and decides what to wait for.
+func (p *pump) move() {
+	if p.finished {
+		return
+	}
+	for range pieces {
+		n, err := p.piece()
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN && p.sinkFull():
+			p.awaitSink()
+			return
+		case err == unix.EAGAIN:
+			p.again()
+			return
+		case err == unix.EINVAL && !p.copying:
+			p.copying = true
+		case err != nil || n == 0:
+			p.finish()
+			return
+		}
+		p.moved += int64(max(n, 0))
+	}
+	p.again()
+}
+
+// again waits for the source, unless there is no hope of that.
+func (p *pump) again() {
+	if p.awaitSource() != nil {
+		p.finish()
+	}
+}
+
+func (p *pump) piece() (int, error) {
+	if p.copying {
+		return p.copyPiece()
+	}
+	n, err := unix.Splice(int(p.src.Fd()), nil, int(p.dst.Fd()), nil, pieceSize, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	return int(n), err
+}
+
+// copyPiece reads, and writes what was read.
+func (p *pump) copyPiece() (int, error) {
+	if len(p.carry) == 0 {
+		buf := make([]byte, pieceSize/4)
+		n, err := unix.Read(int(p.src.Fd()), buf)
+		if n <= 0 {
+			return n, err
+		}
+		p.carry = buf[:n]
+	}
+	n, err := unix.Write(int(p.dst.Fd()), p.carry)
+	if n > 0 {
+		p.carry = p.carry[n:]
+	}
+	if len(p.carry) == 0 {
+		p.carry = nil
+	}
+	return n, err
+}
+
+// sinkFull tells whether it is the sink that EAGAIN was for.
+func (p *pump) sinkFull() bool {
+	set := []unix.PollFd{{Fd: int32(p.dst.Fd()), Events: unix.POLLOUT}}
+	n, err := unix.Poll(set, 0)
+	return err == nil && (n == 0 || set[0].Revents&unix.POLLOUT == 0 && set[0].Revents&(unix.POLLERR|unix.POLLNVAL) == 0)
+}
+
+// waiting is how much is there to be moved, in bytes.
+func (p *pump) waiting() int64 {
+	if p.finished {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(int(p.src.Fd()), unix.TIOCINQ)
+	if err != nil {
+		n = 0
+	}
+	return int64(n) + int64(len(p.carry))
+}
+
+// finish ends the moving, and tells.
+func (p *pump) finish() {
+	if p.finished {
+		return
+	}
+	p.stop()
+	p.end()
+}
+
+// stop ends the moving.
+func (p *pump) stop() {
+	p.finished = true
+	p.in.Stop()
+	p.out.Stop()
+}

@@ -1,0 +1,90 @@
+package task
+
+import (
+	"errors"
+	"os"
+
+	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/protobuf"
+	"github.com/davit-containers/davit/shim/ttrpc"
+)
+
+// Service answers containerd's calls. It belongs to the engine's loop.
+type Service struct {
+	Engine   *engine.Engine
+	Shutdown func()                                     // is called when nothing is left, and nothing will come
+	Features func(*protobuf.Any) (*protobuf.Any, error) // of the runtime, for its options
+
+	sandboxes map[string]*sandbox
+}
+
+// The services' names.
+const (
+	taskV2         = "containerd.task.v2.Task"
+	taskV3         = "containerd.task.v3.Task"
+	sandboxService = "containerd.runtime.sandbox.v1.Sandbox"
+)
+
+// method answers a call whose payload it decodes.
+type method func(s *Service, payload []byte, answer ttrpc.Answer)
+
+// takes is a method that takes a message.
+func takes[T any, P interface {
+	*T
+	protobuf.Message
+}](call func(s *Service, m *T, answer ttrpc.Answer)) method {
+	return func(s *Service, payload []byte, answer ttrpc.Answer) {
+		m := new(T)
+		if err := protobuf.Unmarshal(payload, P(m)); err != nil {
+			answer(nil, ttrpc.Errorf(ttrpc.InvalidArgument, "%v", err))
+			return
+		}
+		call(s, m, answer)
+	}
+}
+
+// Handle answers a call.
+func (s *Service) Handle(r *ttrpc.Request, answer ttrpc.Answer) {
+	methods := taskMethods
+	switch r.Service {
+	case taskV2, taskV3:
+	case sandboxService:
+		methods = sandboxMethods
+	default:
+		answer(nil, ttrpc.Errorf(ttrpc.Unimplemented, "service %s: not implemented", r.Service))
+		return
+	}
+	call := methods[r.Method]
+	if call == nil {
+		answer(nil, ttrpc.Errorf(ttrpc.Unimplemented, "method %s of %s: not implemented", r.Method, r.Service))
+		return
+	}
+	call(s, r.Payload, func(m protobuf.Message, err error) { answer(m, status(err)) })
+}
+
+// codes are the refusals' kinds on the wire.
+var codes = map[engine.Kind]ttrpc.Code{
+	engine.NotFound: ttrpc.NotFound, engine.AlreadyExists: ttrpc.AlreadyExists,
+	engine.FailedPrecondition: ttrpc.FailedPrecondition, engine.InvalidArgument: ttrpc.InvalidArgument,
+	engine.Unimplemented: ttrpc.Unimplemented,
+}
+
+// status is an error as it goes over the wire.
+func status(err error) error {
+	var refusal *engine.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal):
+		return ttrpc.Errorf(codes[refusal.Kind], "%s", err.Error())
+	}
+	return err
+}
+
+// empty answers without a message.
+func empty(answer ttrpc.Answer) func(error) {
+	return func(err error) { answer(&protobuf.Empty{}, err) }
+}
+
+// pid is this process's.
+func pid() uint32 { return uint32(os.Getpid()) }
