@@ -26,4 +26,3 @@ func Commit() string {
 	}
 	return revision + suffix
 }
-
