@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -117,9 +118,21 @@ func (i *Image) Platform() v1.Platform {
 	return v1.Platform{OS: i.config.OS, Architecture: i.config.Architecture, Variant: i.config.Variant, OSVersion: i.config.OSVersion}
 }
 
-// OpenBlob opens a blob of the image where it was fetched from.
+// OpenBlob opens a blob of the image: its manifest, its configuration or, where
+// it was fetched from, a layer. An image is a [Blobs].
 func (i *Image) OpenBlob(ctx context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
+	switch d.Digest {
+	case i.ID():
+		return document(i.rawConfig, offset), nil
+	case i.descriptor.Digest:
+		return document(i.raw, offset), nil
+	}
 	return i.blobs.OpenBlob(ctx, d, offset)
+}
+
+// document reads what is in memory.
+func document(raw []byte, offset int64) io.ReadCloser {
+	return io.NopCloser(bytes.NewReader(raw[min(offset, int64(len(raw))):]))
 }
 
 // MediaType is the manifest's. The error is nil, as of all methods that have

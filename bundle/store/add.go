@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -120,23 +119,14 @@ func parallel(n int) int {
 
 // documents writes the configuration and the manifest.
 func (o *operation) documents(ctx context.Context, img *image.Image) error {
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return err
-	}
-	manifest, err := img.RawManifest()
-	if err != nil {
-		return err
-	}
 	m, err := img.Manifest()
 	if err != nil {
 		return err
 	}
-	if err := o.blob(ctx, document(config), m.Config, nil); err != nil {
-		return err
-	}
-	if err := o.blob(ctx, document(manifest), img.Descriptor(), nil); err != nil {
-		return err
+	for _, d := range []v1.Descriptor{m.Config, img.Descriptor()} {
+		if err := o.blob(ctx, img, d, nil); err != nil {
+			return err
+		}
 	}
 	return errors.Join(syncDir(o.store.path("images/blobs/sha256")), syncDir(o.store.path("images/blobs/sha512")))
 }
@@ -234,14 +224,6 @@ func (o *operation) copyRest(ctx context.Context, part *os.File, from image.Blob
 		err = fmt.Errorf("copying %s: %w", d.Digest, err)
 	}
 	return offset > 0, err
-}
-
-// document is a blob that is in memory.
-type document []byte
-
-// OpenBlob gives the bytes out.
-func (raw document) OpenBlob(_ context.Context, _ v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(raw[min(offset, int64(len(raw))):])), nil
 }
 
 // stoppable is a reader that ends with its context.

@@ -25,12 +25,12 @@ import (
 // memory has blobs by their digests.
 type memory map[v1.Hash][]byte
 
-func (m memory) OpenBlob(ctx context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
+func (m memory) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
 	raw, ok := m[d.Digest]
 	if !ok {
 		return nil, fmt.Errorf("no blob %s", d.Digest)
 	}
-	return document(raw).OpenBlob(ctx, d, offset)
+	return io.NopCloser(bytes.NewReader(raw[min(offset, int64(len(raw))):])), nil
 }
 
 // add adds a blob.
@@ -40,8 +40,8 @@ func (m memory) add(raw []byte, mediaType types.MediaType) v1.Descriptor {
 	return d
 }
 
-// archive is a layer with some files of a few bytes, which seed varies.
-func archive(files int, seed uint64) []byte {
+// archiveOf is a layer with some files of a few bytes, which seed varies.
+func archiveOf(files int, seed uint64) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	content := make([]byte, 3000)
@@ -86,7 +86,7 @@ func sample(t testing.TB, layers int, seed uint64) *image.Image {
 	t.Helper()
 	var archives [][]byte
 	for n := range layers {
-		archives = append(archives, archive(10, seed*100+uint64(n)))
+		archives = append(archives, archiveOf(10, seed*100+uint64(n)))
 	}
 	return layered(t, archives...)
 }
@@ -214,7 +214,7 @@ func TestNameMoves(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	s, ctx := open(t), t.Context()
-	one, two := archive(10, 1), archive(10, 2)
+	one, two := archiveOf(10, 1), archiveOf(10, 2)
 	img := add(t, s, layered(t, one, two), "a")
 	l, err := s.Layers(ctx, img, LayerOptions{})
 	if err != nil {
@@ -242,7 +242,7 @@ func TestLayers(t *testing.T) {
 // image which only says that it has it.
 func TestLayerIsWhatTheImageSays(t *testing.T) {
 	s, ctx := open(t), t.Context()
-	secret := archive(10, 1)
+	secret := archiveOf(10, 1)
 	img := add(t, s, layered(t, secret), "a")
 	l, err := s.Layers(ctx, img, LayerOptions{})
 	if err != nil {
@@ -251,7 +251,7 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 	l.Close()
 	liar := layered(t, secret)
 	m := memory{}
-	other := m.add(zipped(archive(10, 2)), types.OCILayer)
+	other := m.add(zipped(archiveOf(10, 2)), types.OCILayer)
 	liar, err = image.New(m, liar.Config(), []v1.Descriptor{other})
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 // TestRejectedImageLeavesNothing: what is wrong shows after the first blobs, or
 // after the first layers.
 func TestRejectedImageLeavesNothing(t *testing.T) {
-	shared := archive(10, 1)
+	shared := archiveOf(10, 1)
 	for _, test := range []struct {
 		name  string
 		spoil func(m memory, c *v1.ConfigFile, layers []v1.Descriptor)
@@ -316,7 +316,7 @@ func TestRejectedImageLeavesNothing(t *testing.T) {
 			l.Close()
 			before := listing(t, s)
 			m, config, layers := memory{}, &v1.ConfigFile{OS: "linux", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
-			for _, a := range [][]byte{shared, archive(10, 2), archive(10, 3)} {
+			for _, a := range [][]byte{shared, archiveOf(10, 2), archiveOf(10, 3)} {
 				diffID, _ := image.Sum("sha256", a)
 				config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 				layers = append(layers, m.add(zipped(a), types.OCILayer))

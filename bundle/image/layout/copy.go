@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -38,23 +37,15 @@ func BlobsOf(images []*image.Image) ([]Blob, error) {
 }
 
 func blobsOf(img *image.Image) ([]Blob, error) {
-	var blobs []Blob
-	for _, d := range img.LayerDescriptors() {
-		blobs = append(blobs, Blob{d, img})
-	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := img.RawManifest()
-	if err != nil {
-		return nil, err
-	}
 	m, err := img.Manifest()
 	if err != nil {
 		return nil, err
 	}
-	return append(blobs, Blob{m.Config, document(config)}, Blob{img.Descriptor(), document(manifest)}), nil
+	var blobs []Blob
+	for _, d := range append(img.LayerDescriptors(), m.Config, img.Descriptor()) {
+		blobs = append(blobs, Blob{d, img})
+	}
+	return blobs, nil
 }
 
 // Copy gives the bytes of a blob to a writer, verified. What was written before
@@ -73,14 +64,6 @@ func (b Blob) Copy(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("copying %s: %w", b.Descriptor.Digest, err)
 	}
 	return nil
-}
-
-// document is a blob that is in memory.
-type document []byte
-
-// OpenBlob gives the bytes out.
-func (raw document) OpenBlob(_ context.Context, _ v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(raw[min(offset, int64(len(raw))):])), nil
 }
 
 // stoppable is a reader that ends with its context.
