@@ -11,7 +11,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # What the tests and the demo need: a static busybox as a root file system, the
 # programs that write id maps of a user namespace, what the tests look with, and
 # who else unpacks images.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time
 # What a guest to test in is made of and runs on.
@@ -28,7 +28,7 @@ SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench sweep leaks demo install generate clean
+.PHONY: help deps build test security vm bench sweep leaks kills demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -66,6 +66,9 @@ bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit
+
+kills: ## kill pulls, unpacks and commits at 200 random moments each
+	$(GO) test ./bundle/store -run 'TestKilled$$' -count=1 -timeout 2h -kills 200
 
 leaks: deps build ## make 1,200 containers twice, and look for what is left
 	$(GO) run ./conformance/leaks $(LEAKS_FLAGS) davit=bin/davit

@@ -57,6 +57,16 @@ func archiveOf(files int, seed uint64) []byte {
 	return out.Bytes()
 }
 
+// archiveWith is a layer with one file.
+func archiveWith(name string, content []byte) []byte {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	w.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644})
+	w.Write(content)
+	w.Close()
+	return out.Bytes()
+}
+
 func zipped(raw []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
@@ -91,9 +101,22 @@ func sample(t testing.TB, layers int, seed uint64) *image.Image {
 	return layered(t, archives...)
 }
 
+// scratch is a directory in memory, where there is one: on a disk without a
+// journal, creating a file costs a millisecond for minutes after others were
+// deleted, and these tests do little else.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "davit-store-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func open(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "store"))
+	s, err := Open(filepath.Join(scratch(t), "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
