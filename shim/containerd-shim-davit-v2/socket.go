@@ -37,10 +37,21 @@ func (c *call) group() (string, error) {
 	return c.id, nil
 }
 
+// What a socket's path has at most, in bytes (unix(7)), and what a name in it
+// needs to be nobody else's.
+const (
+	maxSocketPath = 106
+	minSocketName = 16
+)
+
 // socketPath is the path of a group's socket: short, whatever the names are.
-func socketPath(dir, address, namespace, group string) string {
-	sum := sha256.Sum256([]byte(filepath.Join(address, namespace, group)))
-	return fmt.Sprintf("%s/%x", dir, sum)
+func socketPath(dir, address, namespace, group string) (string, error) {
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(filepath.Join(address, namespace, group))))
+	room := maxSocketPath - len(dir) - len("/")
+	if room < minSocketName {
+		return "", fmt.Errorf("the directory of sockets %s has a name that is too long: no socket's path can have more than %d bytes", dir, maxSocketPath)
+	}
+	return dir + "/" + sum[:min(len(sum), room)], nil
 }
 
 // lockSockets makes the directory of sockets, and takes its lock: between

@@ -37,7 +37,10 @@ func (c *call) start() error {
 		return fmt.Errorf("making the directory of sockets %s: %w", dir, err)
 	}
 	defer lock.Close()
-	path := socketPath(dir, r.grpcAddress, c.namespace, group)
+	path, err := socketPath(dir, r.grpcAddress, c.namespace, group)
+	if err != nil {
+		return err
+	}
 	if !served(path) {
 		if err := c.launch(r, path); err != nil {
 			os.Remove(path)

@@ -49,13 +49,15 @@ type journal struct {
 }
 
 func newJournal(bundle string) (*journal, error) {
-	path := filepath.Join(bundle, JournalName)
+	path := journalPath(bundle)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("making the journal: %w", err)
 	}
 	return &journal{f, path}, nil
 }
+
+func journalPath(bundle string) string { return filepath.Join(bundle, JournalName) }
 
 // add writes a record. Each is one write, so that none is there by half.
 func (j *journal) add(r record) error {

@@ -27,12 +27,13 @@ type process struct {
 	pidfd  *os.File
 	watch  *loop.Watch
 
-	since   time.Time // before there was the process
-	exit    Exit
-	ended   bool // exit is known
-	told    bool // and was told
-	waiters []func(Exit)
-	queue   []func() // operations that wait for the state to change
+	since     time.Time // before there was the process
+	startedAt uint64    // when it started, in ticks since boot
+	exit      Exit
+	ended     bool // exit is known
+	told      bool // and was told
+	waiters   []func(Exit)
+	queue     []func() // operations that wait for the state to change
 }
 
 // try does an operation if the table allows it, or later. Otherwise it calls
@@ -67,8 +68,9 @@ func (p *process) settle(s state) {
 // born takes the process over once it is there.
 func (p *process) born(b born) error {
 	p.pid, p.pidfd = b.pid, b.pidfd
-	start, _ := startTime(b.pid)
-	if err := p.task.journal.add(record{Kind: recordBorn, Exec: p.id, Pid: b.pid, Start: start, At: &p.since}); err != nil {
+	// One that has ended already has no start time, and needs none.
+	p.startedAt, _ = startTime(b.pid)
+	if err := p.task.journal.add(record{Kind: recordBorn, Exec: p.id, Pid: b.pid, Start: p.startedAt, At: &p.since}); err != nil {
 		return err
 	}
 	return p.await()

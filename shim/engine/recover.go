@@ -1,3 +1,166 @@
 package engine
 
-func (e *Engine) recover() error { return nil }
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/shim/keeper"
+	"github.com/davit-containers/davit/shim/stdio"
+)
+
+// recovery is what a supervisor finds that another left.
+type recovery struct {
+	engine *Engine
+	exits  map[int]keeper.Exit
+	files  map[int]map[string]*os.File // by process and name
+}
+
+// recover goes on with what another supervisor left to the keeper.
+func (e *Engine) recover() error {
+	r := &recovery{engine: e, files: map[int]map[string]*os.File{}}
+	for key, file := range e.Keeper.Kept {
+		number, name, found := strings.Cut(key, ".")
+		n, err := strconv.Atoi(number)
+		if !found || err != nil {
+			continue
+		}
+		if r.files[n] == nil {
+			r.files[n] = map[string]*os.File{}
+		}
+		r.files[n][name] = file
+		e.number = max(e.number, n)
+	}
+	if len(r.files) > 0 {
+		r.exits = e.written()
+	}
+	for n, files := range r.files {
+		if journal := files[journalKey]; journal != nil {
+			r.task(n, journal)
+		}
+	}
+	return nil
+}
+
+// task goes on with one container.
+func (r *recovery) task(number int, file *os.File) {
+	records, err := readJournal(file)
+	if err != nil {
+		r.engine.Log("error", err.Error())
+		r.engine.Keeper.Drop(key(number, journalKey))
+		file.Close()
+		return
+	}
+	t := r.engine.newTask(records[0].Create)
+	t.init.number = number
+	t.journal = &journal{file, journalPath(t.create.Bundle)}
+	for _, record := range records {
+		t.replay(&record)
+	}
+	r.engine.tasks[t.create.ID] = t
+	if t.init.state == creating {
+		// The creation was interrupted, and whoever asked for it knows.
+		t.abandon(func() {})
+		return
+	}
+	r.process(t.init)
+	for _, p := range t.execs {
+		r.process(p)
+	}
+}
+
+// replay repeats what a record says.
+func (t *task) replay(r *record) {
+	p := t.init
+	if r.Exec != "" {
+		p = t.execs[r.Exec]
+	}
+	switch {
+	case r.Kind == recordCreate && r.Create.Checkpoint != "":
+		p.state = created
+	case r.Kind == recordExec:
+		t.execs[r.Exec] = t.newExec(r.Exec, r.Number, *r.Stream, r.Spec)
+	case r.Kind == recordDeleted:
+		delete(t.execs, r.Exec)
+	case p != nil:
+		p.replay(r)
+	}
+}
+
+func (p *process) replay(r *record) {
+	switch r.Kind {
+	case recordBorn:
+		p.pid, p.startedAt, p.since, p.state = r.Pid, r.Start, *r.At, created
+		if p.id != "" {
+			p.state = running
+		}
+	case recordStarted, recordResumed:
+		p.state = running
+	case recordPaused:
+		p.state = paused
+	case recordExit:
+		p.ended, p.exit = true, Exit{r.Status, *r.At}
+	}
+}
+
+// process goes on with one process.
+func (r *recovery) process(p *process) {
+	if p.pid == 0 {
+		return
+	}
+	r.streams(p)
+	if p.ended {
+		p.io.Exited()
+		p.settle(p.state)
+		return
+	}
+	pidfd, err := openProcess(p.pid, p.startedAt)
+	if err != nil {
+		r.missed(p)
+		return
+	}
+	p.pidfd = pidfd
+	if err := p.await(); err != nil {
+		r.engine.Log("error", err.Error())
+	}
+	if p.id == "" {
+		p.task.private = ownsPidNamespace(p.pid)
+		p.task.watchOOM()
+	}
+}
+
+func (r *recovery) streams(p *process) {
+	p.io = stdio.Resume(p.task.place(p.streams), r.files[p.number])
+	if err := p.startIO(); err != nil {
+		r.engine.Log("error", err.Error())
+	}
+}
+
+// missed is for a process that ended while nobody was there.
+func (r *recovery) missed(p *process) {
+	if x, ok := r.exits[p.pid]; ok && x.At.After(p.since) {
+		p.end(Exit{x.Status, x.At})
+		return
+	}
+	r.engine.warn(fmt.Sprintf("nobody knows how process %d ended: it is reported with status %d", p.pid, unknownStatus))
+	p.end(Exit{unknownStatus, time.Now()})
+}
+
+// openProcess opens the process that has had the pid since the start time.
+// ESRCH: it is gone.
+func openProcess(pid int, start uint64) (*os.File, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, err
+	}
+	// In this order: what started then had the number when it was opened.
+	if now, err := startTime(pid); err != nil || now != start {
+		unix.Close(fd)
+		return nil, unix.ESRCH
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}

@@ -205,7 +205,9 @@ func (t *task) start(done func(pid int, err error)) {
 	p := t.init
 	var b born
 	var err error
-	t.engine.work(func() { b, err = t.startOrRestore() }, func() {
+	io := p.io
+	t.engine.work(func() { b, io, err = t.startOrRestore(io) }, func() {
+		p.io = io
 		if err == nil && b.pid != 0 {
 			err = t.made(b)
 		}
@@ -223,20 +225,26 @@ func (t *task) start(done func(pid int, err error)) {
 	})
 }
 
-func (t *task) startOrRestore() (b born, err error) {
+// startOrRestore does what takes time of it. The streams of a container that is
+// to be restored may have been another supervisor's.
+func (t *task) startOrRestore(io *stdio.Streams) (b born, _ *stdio.Streams, err error) {
 	if t.create.Checkpoint == "" || t.init.pid != 0 {
-		err = t.runtime.start(t.create.ID)
-		if err != nil {
+		if err = t.runtime.start(t.create.ID); err != nil {
 			err = fmt.Errorf("OCI runtime start failed: %w", err)
 		}
-		return b, err
+		return b, io, err
 	}
-	defer t.init.io.CloseChild()
-	b, err = t.runtime.restore(t.create, t.init.outlets(t.init.io))
+	if io == nil {
+		if io, err = stdio.Open(t.place(t.create.Streams)); err != nil {
+			return b, nil, err
+		}
+	}
+	defer io.CloseChild()
+	b, err = t.runtime.restore(t.create, t.init.outlets(io))
 	if err != nil {
 		err = fmt.Errorf("OCI runtime restore failed: %w", err)
 	}
-	return b, err
+	return b, io, err
 }
 
 // remove removes a container, once its output has been read.
@@ -253,10 +261,14 @@ func (t *task) remove(done func(pid int, exit Exit, err error)) {
 		e.Publish(Event{Kind: Deleted, Task: t.create.ID, Pid: pid, Exit: exit})
 		done(pid, exit, nil)
 	}
-	p.io.Finish(func(lost int64) {
-		p.tellLost(lost)
+	if p.io == nil {
 		finish()
-	})
+	} else {
+		p.io.Finish(func(lost int64) {
+			p.tellLost(lost)
+			finish()
+		})
+	}
 	e.work(t.undo, finish)
 }
 
