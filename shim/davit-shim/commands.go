@@ -6,13 +6,20 @@ import "github.com/spf13/cobra"
 // here.
 func commands() []func(*program) *cobra.Command {
 	return []func(*program) *cobra.Command{
+		(*program).bundleCommand,
+		(*program).commitCommand,
+		(*program).diffCommand,
+		(*program).exportCommand,
 		(*program).historyCommand,
 		(*program).imagesCommand,
+		(*program).importCommand,
 		(*program).inspectCommand,
 		(*program).loadCommand,
 		(*program).pullCommand,
 		(*program).pushCommand,
 		(*program).rmiCommand,
+		(*program).saveCommand,
 		(*program).tagCommand,
+		(*program).unpackCommand,
 	}
 }

@@ -11,7 +11,7 @@ import (
 // complete adds to a command what its arguments and flags may be: names of
 // images, where it takes one, and words where these are few.
 func (p *program) complete(cmd *cobra.Command) {
-	words := map[string][]string{"progress": meter.Modes}
+	words := map[string][]string{"progress": meter.Modes, "compression": compressions, "rootfs": {"auto", "overlay", "plain"}}
 	for flag, values := range words {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

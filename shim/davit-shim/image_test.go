@@ -145,10 +145,12 @@ func jsonField(ts *testscript.TestScript, neg bool, args []string) {
 			value = nil
 		}
 	}
-	got, err := json.Marshal(value)
-	ts.Check(err)
-	if (string(got) == args[2]) == neg {
-		ts.Fatalf("%s is %s", args[1], got)
+	var got bytes.Buffer
+	enc := json.NewEncoder(&got)
+	enc.SetEscapeHTML(false)
+	ts.Check(enc.Encode(value))
+	if text := strings.TrimSpace(got.String()); (text == args[2]) == neg {
+		ts.Fatalf("%s is %s", args[1], text)
 	}
 }
 

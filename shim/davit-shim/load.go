@@ -32,6 +32,7 @@ or from standard input. Images keep their names.`,
 	}
 	cmd.Flags().StringVarP(&l.input, "input", "i", "", "read `FILE` (default is standard input)")
 	l.addPlatform(cmd)
+	l.addUnpack(cmd)
 	l.addProgress(cmd)
 	return cmd
 }
@@ -56,7 +57,7 @@ func (p *program) load(ctx context.Context, l loading) error {
 			return err
 		}
 		defer images.Close()
-		all, err = add(ctx, s, images.Found, report)
+		all, err = add(ctx, s, images.Found, l.transfer, report)
 		return err
 	})
 	for _, a := range all {

@@ -29,6 +29,7 @@ Registries may have mirrors, certificates and plain http in
 		RunE: func(cmd *cobra.Command, args []string) error { return p.pull(cmd.Context(), t, args) },
 	}
 	t.addPlatform(cmd)
+	t.addUnpack(cmd)
 	t.addProgress(cmd)
 	return cmd
 }
@@ -82,7 +83,7 @@ func fetch(ctx context.Context, s *store.Store, at image.Location, t transfer, g
 		}
 		images.Found[0].Names = given
 	}
-	return add(ctx, s, images.Found, report)
+	return add(ctx, s, images.Found, t, report)
 }
 
 // printPulled says what has come.

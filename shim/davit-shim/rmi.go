@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/bundledir"
 )
 
 // removal has the flags of davit-shim rmi.
@@ -36,13 +38,16 @@ func (p *program) rmi(ctx context.Context, r removal, refs []string) error {
 	if err != nil {
 		return err
 	}
+	if err := releaseGone(s); err != nil {
+		return err
+	}
 	var errs []error
 	for _, ref := range refs {
 		removed, err := s.Remove(ctx, ref, r.force)
 		if r.force && errors.Is(err, image.ErrNotFound) {
 			continue
 		}
-		errs = append(errs, err)
+		errs = append(errs, where(s, err))
 		if err == nil {
 			p.printRemoved(removed)
 		}
@@ -60,4 +65,33 @@ func (p *program) printRemoved(r store.Removed) {
 	if r.Deleted {
 		fmt.Fprintf(p.out, "Deleted: %s\n", r.ID)
 	}
+}
+
+// releaseGone ends the holds of bundles that were removed by other means.
+func releaseGone(s *store.Store) error {
+	holds, err := s.Holds()
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if bundledir.Gone(h.Name) {
+			err = errors.Join(err, s.Release(h.Name))
+		}
+	}
+	return err
+}
+
+// where says which bundles an image is kept for, in place of their holds' names.
+func where(s *store.Store, err error) error {
+	if !errors.Is(err, store.ErrInUse) {
+		return err
+	}
+	holds, _ := s.Holds()
+	text := err.Error()
+	for _, h := range holds {
+		if dir := bundledir.At(h.Name); dir != "" {
+			text = strings.ReplaceAll(text, h.Name, "bundle "+dir)
+		}
+	}
+	return errors.New(text + " [davit-shim bundle --remove DIR]")
 }

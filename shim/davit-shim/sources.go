@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type transfer struct {
 	progress string
 	platform string
 	quiet    bool
+	unpack   bool
 }
 
 func (t *transfer) addProgress(cmd *cobra.Command) {
@@ -30,6 +32,11 @@ func (t *transfer) addProgress(cmd *cobra.Command) {
 
 func (t *transfer) addPlatform(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.platform, "platform", "", "where there are several, take the image for `OS/ARCHITECTURE[/VARIANT]` (default is this machine's)")
+}
+
+func (t *transfer) addUnpack(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.unpack, "unpack", os.Geteuid() == 0, "unpack the layers too, so that what is wrong with them shows now")
+	cmd.Flags().Lookup("unpack").DefValue = "true, for root"
 }
 
 // watch runs work whose progress is shown.
@@ -80,14 +87,18 @@ type added struct {
 }
 
 // add copies what was found into the store.
-func add(ctx context.Context, s *store.Store, found []source.Found, report progress.Func) ([]added, error) {
+func add(ctx context.Context, s *store.Store, found []source.Found, t transfer, report progress.Func) ([]added, error) {
 	if len(found) == 0 {
 		return nil, errors.New("there are no images in it")
 	}
 	var all []added
 	for _, f := range found {
 		before := ids(ctx, s, f.Names)
-		img, err := s.Add(ctx, f.Image, tagged(f.Names), store.AddOptions{Source: f.Repository, Progress: report})
+		o := store.AddOptions{Source: f.Repository, Progress: report}
+		if t.unpack {
+			o.Unpack = &store.LayerOptions{Layer: layerOptions(), Progress: report}
+		}
+		img, err := s.Add(ctx, f.Image, tagged(f.Names), o)
 		if err != nil {
 			return all, fmt.Errorf("adding %s: %w", title(f), err)
 		}

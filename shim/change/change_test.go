@@ -1,0 +1,80 @@
+package change
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+func TestApply(t *testing.T) {
+	for _, tt := range []struct{ instruction, want string }{
+		{`CMD ["a","b c"]`, `{"Cmd":["a","b c"]}`},
+		{`cmd echo  "x" | cat`, `{"Cmd":["/bin/sh","-c","echo  \"x\" | cat"]}`},
+		{`CMD`, `{}`},
+		{`ENTRYPOINT ["/init"]`, `{"Entrypoint":["/init"]}`},
+		{`ENV A=1 B="two words" C=three\ words D='x"y'`, `{"Env":["A=1","B=two words","C=three words","D=x\"y"]}`},
+		{`ENV A one two`, `{"Env":["A=one two"]}`},
+		{`EXPOSE 80 53/udp 8000-8010`, `{"ExposedPorts":{"53/udp":{},"80/tcp":{},"8000-8010/tcp":{}}}`},
+		{`LABEL "a b"=c d=e`, `{"Labels":{"a b":"c","d":"e"}}`},
+		{`ONBUILD RUN x`, `{"OnBuild":["RUN x"]}`},
+		{`SHELL ["/bin/ash","-c"]`, `{"Shell":["/bin/ash","-c"]}`},
+		{`STOPSIGNAL SIGQUIT`, `{"StopSignal":"SIGQUIT"}`},
+		{`USER app:app`, `{"User":"app:app"}`},
+		{`VOLUME /a /b`, `{"Volumes":{"/a":{},"/b":{}}}`},
+		{`VOLUME ["/a b"]`, `{"Volumes":{"/a b":{}}}`},
+		{`WORKDIR /a/../b`, `{"WorkingDir":"/b"}`},
+		{"WORKDIR\tx", `{"WorkingDir":"/x"}`},
+	} {
+		t.Run(tt.instruction, func(t *testing.T) {
+			var c v1.Config
+			if err := Apply(&c, tt.instruction); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := json.Marshal(c); string(got) != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestApplyAgain: what is there is replaced in its place, or added to.
+func TestApplyAgain(t *testing.T) {
+	c := v1.Config{Env: []string{"PATH=/bin", "A=1"}, WorkingDir: "/srv", Labels: map[string]string{"a": "b"}, Shell: []string{"/bin/ash", "-c"}}
+	for _, i := range []string{"ENV PATH=/sbin", "WORKDIR app", "LABEL c=d", "CMD x"} {
+		if err := Apply(&c, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _ := json.Marshal(c)
+	if want := `{"Cmd":["/bin/ash","-c","x"],"Env":["PATH=/sbin","A=1"],"Labels":{"a":"b","c":"d"},"WorkingDir":"/srv/app","Shell":["/bin/ash","-c"]}`; string(got) != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for instruction, want := range map[string]string{
+		"RUN x": "none of", "": "nothing to set", "USER": "nothing to set", "ENV A": "NAME=VALUE", "ENV A=1 =2": "NAME=VALUE", `LABEL a="b`: "does not end",
+		"EXPOSE http": "no port", "EXPOSE /tcp": "no port", "SHELL ash": "invalid character", `ENV A=\`: "does not end",
+	} {
+		if err := Apply(new(v1.Config), instruction); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", instruction, err, want)
+		}
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	for _, seed := range []string{`ENV A="b\"c" D`, "LABEL \t", "VOLUME []", "EXPOSE 1-2/"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var c v1.Config
+		_ = Apply(&c, text)
+		for _, e := range c.Env {
+			if !strings.Contains(e, "=") {
+				t.Errorf("variable %q", e)
+			}
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/bundle/diff"
+	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/change"
+)
+
+// making has the flags of the commands that make an image.
+type making struct {
+	author, message, compression string
+	changes                      []string
+}
+
+func (m *making) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&m.changes, "change", "c", nil, "apply a Dockerfile's `INSTRUCTION`: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR")
+	cmd.Flags().StringVarP(&m.message, "message", "m", "", "say `TEXT` in the image's history")
+	cmd.Flags().StringVar(&m.compression, "compression", "gzip", "compress the layer by `HOW`: gzip, zstd or none")
+}
+
+// compressions are what --compression may be.
+var compressions = []string{"gzip", "zstd", "none"}
+
+// options are what the flags and a name say of the new image.
+func (m *making) options(names []string) (store.CommitOptions, error) {
+	o := store.CommitOptions{Compression: store.Compression(m.compression), History: v1.History{Author: m.author, Comment: m.message}}
+	for _, text := range names {
+		n, err := image.ParseName(text)
+		if err != nil {
+			return o, err
+		}
+		if n.Tag() == "" {
+			return o, fmt.Errorf("naming an image %s: a name with a digest is none that can be given", text)
+		}
+		o.Names = append(o.Names, n)
+	}
+	if err := applyAll(new(v1.Config), m.changes); err != nil {
+		return o, err
+	}
+	o.Change = func(c *v1.ConfigFile) {
+		_ = applyAll(&c.Config, m.changes) // that they are right was seen above
+		if m.author != "" {
+			c.Author = m.author
+		}
+	}
+	return o, nil
+}
+
+// applyAll applies instructions, the first first.
+func applyAll(c *v1.Config, instructions []string) error {
+	for _, text := range instructions {
+		if err := change.Apply(c, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commitCommand is davit-shim commit.
+func (p *program) commitCommand() *cobra.Command {
+	var m making
+	cmd := &cobra.Command{
+		Use:   "commit BUNDLE [NAME]",
+		Short: "make an image of what was changed in a bundle",
+		Long: `Makes a new image of a bundle's image and a layer with what was changed in the
+bundle, which is a directory. What the configuration mounts is not in the layer.
+Prints the image's ID.`,
+		Args: between(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error { return p.commit(cmd.Context(), m, args) },
+	}
+	m.add(cmd)
+	cmd.Flags().StringVarP(&m.author, "author", "a", "", "name the image's `AUTHOR`")
+	return cmd
+}
+
+func (p *program) commit(ctx context.Context, m making, args []string) error {
+	b, err := bundledir.Open(args[0])
+	if err != nil {
+		return err
+	}
+	o, err := m.options(args[1:])
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(b.Store)
+	if err != nil {
+		return err
+	}
+	if o.Base, err = s.Get(ctx, b.Image); err != nil {
+		return err
+	}
+	how, err := b.Difference()
+	if err != nil {
+		return err
+	}
+	how.Skipped = func(path, what string) { fmt.Fprintf(p.err, "%s: /%s is left out: %s\n", name, path, what) }
+	o.Layer = func(ctx context.Context, w io.Writer) error { return diff.Layer(ctx, w, b.Before(), b.Now(), how) }
+	o.History.CreatedBy = "davit-shim commit"
+	if len(m.changes) > 0 {
+		o.History.CreatedBy += " " + strings.Join(m.changes, "; ")
+	}
+	img, err := s.Commit(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out, img.ID())
+	return nil
+}

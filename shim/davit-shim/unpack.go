@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/sys/userns"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/bundle/layer"
+	"github.com/davit-containers/davit/bundle/progress"
+	"github.com/davit-containers/davit/bundle/store"
+)
+
+// unpackCommand is davit-shim unpack.
+func (p *program) unpackCommand() *cobra.Command {
+	var t transfer
+	cmd := &cobra.Command{
+		Use:   "unpack IMAGE [DIR]",
+		Short: "unpack an image's layers",
+		Long: `Unpacks the layers into DIR, one over the other, as they are to be seen: an empty
+directory, or one that is not there. Without DIR, unpacks in the store what is not
+yet unpacked there, and prints the layers' directories in the form of overlayfs,
+the topmost first; they stay as long as the image. Everything is verified.`,
+		Args: between(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error { return p.unpack(cmd.Context(), t, args) },
+	}
+	t.addProgress(cmd)
+	return cmd
+}
+
+func (p *program) unpack(ctx context.Context, t transfer, args []string) error {
+	s, err := p.store()
+	if err != nil {
+		return err
+	}
+	img, err := s.Get(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	return p.watch(t, func(report progress.Func) error {
+		if len(args) > 1 {
+			return unpackInto(ctx, s, img, args[1], report)
+		}
+		layers, err := s.Layers(ctx, img, store.LayerOptions{Layer: layerOptions(), Progress: report})
+		if err != nil {
+			return err
+		}
+		for _, dir := range layers.Dirs {
+			fmt.Fprintln(p.out, dir)
+		}
+		return layers.Close()
+	})
+}
+
+// layerOptions are how layers are unpacked on this machine.
+func layerOptions() layer.Options {
+	if userns.RunningInUserNS() {
+		return layer.Options{Namespace: layer.User}
+	}
+	return layer.Options{}
+}
+
+// unpackInto unpacks an image into a plain directory.
+func unpackInto(ctx context.Context, s *store.Store, img *store.Image, dir string, report progress.Func) error {
+	using, err := s.Use(ctx, img)
+	if err != nil {
+		return err
+	}
+	defer using.Close()
+	target, err := emptyDir(dir)
+	if err != nil {
+		return fmt.Errorf("unpacking into %s: %w", dir, err)
+	}
+	defer target.Close()
+	plain := layer.NewPlain(target, layerOptions())
+	diffIDs := img.DiffIDs()
+	for i, d := range img.LayerDescriptors() {
+		if err := apply(ctx, s, plain, d, diffIDs[i], report); err != nil {
+			return fmt.Errorf("unpacking into %s: layer %s: %w", dir, d.Digest, err)
+		}
+	}
+	return unix.Syncfs(int(target.Fd()))
+}
+
+// emptyDir opens a directory, which is made if need be.
+func emptyDir(dir string) (*os.File, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	target, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := target.Readdirnames(1)
+	if err == io.EOF {
+		return target, nil
+	}
+	if len(names) > 0 {
+		err = errors.New("the directory is not empty")
+	}
+	return nil, errors.Join(err, target.Close())
+}
+
+// apply unpacks one layer, and verifies it.
+func apply(ctx context.Context, s *store.Store, plain *layer.Plain, d v1.Descriptor, diffID v1.Hash, report progress.Func) error {
+	blob, err := s.OpenBlob(ctx, d, 0)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	event := progress.Event{Phase: progress.Unpacking, Layer: d.Digest.String(), Total: d.Size}
+	r, err := layer.Open(ctx, io.TeeReader(blob, &progress.Counter{Func: report, Event: event}), layer.Blob{Digest: d.Digest, Size: d.Size, DiffID: diffID})
+	if err != nil {
+		return err
+	}
+	if err = plain.Apply(ctx, r); err == nil {
+		err = r.Verify()
+	}
+	if closing := r.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		report(progress.Event{Phase: progress.Unpacked, Layer: d.Digest.String(), Done: d.Size, Total: d.Size})
+	}
+	return err
+}
