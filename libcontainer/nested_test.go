@@ -35,6 +35,7 @@ func TestNested(t *testing.T) {
 			}
 		}
 	}
+	mounts := []string{"open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick"}
 	all := []string{"openat2", "mount_setattr", "bpf", "close_range", "keyctl", "faccessat2"}
 	for _, setting := range []struct {
 		name   string
@@ -43,7 +44,9 @@ func TestNested(t *testing.T) {
 		{"free", func(*box) {}},
 		{"ENOSYS", refuse(unix.ENOSYS, append(all, "clone3")...)},
 		{"EPERM", refuse(unix.EPERM, all...)},
-		{"no mount API", refuse(unix.ENOSYS, "open_tree")},
+		{"ENOSYS, mounts too", refuse(unix.ENOSYS, append(mounts, all...)...)},
+		{"EPERM, mounts too", refuse(unix.EPERM, append(mounts, all...)...)},
+		{"part of the mount API", refuse(unix.ENOSYS, "move_mount")},
 		{"few capabilities", func(b *box) {
 			b.capabilities("CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_MKNOD", "CAP_KILL")
 		}},
@@ -129,13 +132,15 @@ func nested(t *testing.T, setting string) {
 	case "user namespace":
 		b.config.Linux.CgroupsPath = ""
 		b.config.Linux.Namespaces = append(b.config.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
-	case "no mount API":
+	case "part of the mount API":
 		if _, _, err := b.run("true"); err == nil || !strings.Contains(err.Error(), "function not implemented [davit itself is under a seccomp filter, which must allow open_tree") {
 			t.Errorf("got %v", err)
 		}
 		return
 	case "ENOSYS", "EPERM":
 		b.isWithout("openat2", "mount_setattr")
+	case "ENOSYS, mounts too", "EPERM, mounts too":
+		b.isWithout("openat2", "mount_setattr", "open_tree")
 	}
 	b.works()
 }

@@ -50,8 +50,12 @@ func (c *canary) state() string {
 	filepath.Walk(c.dir, func(path string, info os.FileInfo, err error) error {
 		var st unix.Stat_t
 		unix.Lstat(path, &st)
-		data, _ := os.ReadFile(path)
-		fmt.Fprintln(&text, path, info.Mode(), st.Uid, st.Gid, st.Dev, st.Rdev, string(data), err)
+		content, _ := os.Readlink(path)
+		if st.Mode&unix.S_IFMT == unix.S_IFREG { // a device that an attack has made there may have no end
+			data, _ := os.ReadFile(path)
+			content = string(data)
+		}
+		fmt.Fprintln(&text, path, info.Mode(), st.Uid, st.Gid, st.Dev, st.Rdev, content, err)
 		return nil
 	})
 	return text.String()

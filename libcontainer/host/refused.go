@@ -8,8 +8,9 @@ import (
 
 // RefusedCalls returns the names of system calls that the kernel has, and that
 // a seccomp filter refuses with ENOSYS or EPERM, as container hosts do whose
-// profile is older than the calls. It looks for "openat2" and "mount_setattr",
-// which can be done without. It is not to be changed.
+// profile is older than the calls. It looks for "openat2", "mount_setattr" and
+// "open_tree", which can be done without; the last stands for the calls that came
+// with it, from fsopen(2) to move_mount(2). It is not to be changed.
 func RefusedCalls() []string { return refusedCalls() }
 
 // What is asked for is invalid, which the kernel says before it looks at rights.
@@ -21,6 +22,9 @@ var refusedCalls = sync.OnceValue(func() []string {
 	}
 	if isRefusal(unix.MountSetattr(-1, "", ^uint(0), &unix.MountAttr{})) {
 		refused = append(refused, "mount_setattr")
+	}
+	if _, err := unix.OpenTree(-1, "", ^uint(0)); isRefusal(err) {
+		refused = append(refused, "open_tree")
 	}
 	return refused
 })

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,13 +39,14 @@ func (c *compiler) bindSource(m *specs.Mount) string {
 }
 
 // bindTree has the stage hold the tree: opened by itself, or by its parent
-// where the stage's user namespace may keep it from the source.
+// where the stage's user namespace may keep it from the source. Where
+// open_tree(2) is refused, no other can open it for the stage.
 func (c *compiler) bindTree(doing, source string, m *specs.Mount, o *mountOptions) error {
 	tree, mapped, err := c.mapping(source, m, o)
 	if err != nil {
 		return err
 	}
-	if c.ns.has(unix.CLONE_NEWUSER) && c.facts.Privileged {
+	if c.ns.has(unix.CLONE_NEWUSER) && c.facts.Privileged && !slices.Contains(c.facts.Refused, "open_tree") {
 		c.parentTree(doing, tree)
 		return nil
 	}

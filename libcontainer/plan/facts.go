@@ -26,8 +26,8 @@ type Facts struct {
 	// SharesUserNS: davit is in the container's user namespace itself, which
 	// the kernel does not let anyone join twice.
 	SharesUserNS bool
-	// Refused are system calls, "openat2" and "mount_setattr", that the kernel
-	// has and a container host refuses to what runs in its containers.
+	// Refused are system calls, "openat2", "mount_setattr" and "open_tree", that
+	// the kernel has and a container host refuses to what runs in its containers.
 	Refused []string
 	// OverlayAppends: overlayfs takes its lower directories one by one.
 	OverlayAppends bool

@@ -3,6 +3,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
@@ -33,16 +34,25 @@ static int new_node(int dir, const char *name, const struct step *s)
 	return fd < 0 ? -1 : closing(fd, fchownat(fd, "", num(s, 4), num(s, 5), AT_EMPTY_PATH));
 }
 
+/* bind mounts a file over another. */
+static int bind(int from, int to)
+{
+	if (refuses_mounts())
+		return mount_fds(from, to, NULL, MS_BIND, NULL);
+	int tree = sys(open_tree, from, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0)
+		return -1;
+	return closing(tree, sys(move_mount, tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}
+
 /* bind_node stands in where making nodes is not allowed. */
 static int bind_node(int dir, const char *name, const char *path)
 {
-	int tree = sys(open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int node = open(path, O_PATH | O_CLOEXEC);
 	int fd = openat(dir, name, O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
-	if (tree < 0 || fd < 0)
+	if (node < 0 || fd < 0 || bind(node, fd))
 		return -1;
-	if (sys(move_mount, tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
-		return -1;
-	return close(tree) || close(fd) ? -1 : 0;
+	return close(node) || close(fd) ? -1 : 0;
 }
 
 int op_device(const struct step *s)
@@ -134,15 +144,12 @@ static int mount_console(int peer)
 	if (mknodat(dir, name, S_IFREG | 0666, 0) && errno != EEXIST)
 		return -1;
 	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int tree = sys(open_tree, peer, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	struct stat st;
-	if (fd < 0 || tree < 0 || fstat(fd, &st))
+	if (fd < 0 || fstat(fd, &st))
 		return -1;
 	if (S_ISLNK(st.st_mode))
 		return note(ELOOP, "/dev/console is a symbolic link");
-	if (sys(move_mount, tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
-		return -1;
-	return close(dir) || close(fd) || close(tree) ? -1 : 0;
+	return bind(peer, fd) || close(dir) || close(fd) ? -1 : 0;
 }
 
 int op_console(const struct step *s)

@@ -19,6 +19,7 @@ enum { ATTR_RECURSIVE = 1 };
 int tree_fd = -1;
 static const char *root_path;
 static int empty_fd = -1, empty_used, tree_attached;
+static char empty_data[4096]; /* of the empty directories, where each is mounted by itself */
 
 int hold_tree(int fd)
 {
@@ -31,12 +32,21 @@ int hold_tree(int fd)
 
 static int move_to(int tree, int dest)
 {
+	if (refuses_mounts())
+		return classic_move(tree, dest);
 	return sys(move_mount, tree, "", dest, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 static int clone_tree(int fd, const char *path, unsigned flags)
 {
 	return sys(open_tree, fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+}
+
+/* open_source opens what a bind mount shows. */
+static int open_source(const char *path, unsigned flags)
+{
+	int from = open(path, O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
+	return from < 0 ? -1 : closing(from, classic_clone(root_path, from, flags));
 }
 
 static int set_attributes(int fd, struct mount_attr attr, int recursive)
@@ -74,23 +84,53 @@ static int configure(int fs, char **options)
 	return 0;
 }
 
-/* inherit_mode gives a tmpfs the mode of the directory that it covers. */
-static int inherit_mode(int fs, const char *dest)
+/* mode_of tells whether there is a directory, and its mode. */
+static int mode_of(const char *dest, char mode[6])
 {
 	struct stat st;
 	int fd = *dest ? in_root(dest, O_PATH, 0) : -1;
 	if (fd < 0)
 		return 0;
-	char mode[6] = { 0 };
 	fstat(fd, &st);
 	close(fd);
 	for (int i = 0; i < 5; i++)
 		mode[i] = '0' + ((st.st_mode & 07777) >> 3 * (4 - i) & 7);
-	return sys(fsconfig, fs, FSCONFIG_SET_STRING, "mode", mode, 0);
+	mode[5] = 0;
+	return 1;
+}
+
+/* inherit_mode gives a tmpfs the mode of the directory that it covers. */
+static int inherit_mode(int fs, const char *dest)
+{
+	char mode[6];
+	return mode_of(dest, mode) ? sys(fsconfig, fs, FSCONFIG_SET_STRING, "mode", mode, 0) : 0;
+}
+
+/* hold_classic makes a file system by mount(2). */
+static int hold_classic(const char *type, const char *source, unsigned long flags, const char *data, uint64_t attributes)
+{
+	struct mount_attr attr = { .attr_set = attributes };
+	if (hold_tree(classic_fs(root_path, source, type, flags, data)))
+		return -1;
+	return refuses_attributes() ? attributes_later(&attr, 0, 0) : set_attributes(tree_fd, attr, 0);
+}
+
+static int new_classic(const struct step *s)
+{
+	char data[4096], mode[6];
+	unsigned long flags = classic_options(list(s, 2), data);
+	size_t used = strlen(data);
+	if (flags == ~0UL || used + 12 > sizeof data)
+		return note(E2BIG, "the options do not fit into a page");
+	if (mode_of(str(s, 4), mode))
+		strcat(strcat(data, used ? ",mode=" : "mode="), mode);
+	return hold_classic(str(s, 0), str(s, 1), flags, data, num(s, 3));
 }
 
 int op_new_fs(const struct step *s)
 {
+	if (refuses_mounts())
+		return new_classic(s);
 	int fs = sys(fsopen, str(s, 0), FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -1;
@@ -110,23 +150,30 @@ int op_mount_fs(const struct step *s)
 {
 	if (strlen(str(s, 3)) > 4095)
 		return note(E2BIG, "the options do not fit into a page");
+	if (refuses_mounts())
+		return hold_classic(str(s, 0), str(s, 1), num(s, 2), str(s, 3), num(s, 4));
+	struct mount_attr attr = { .attr_set = num(s, 4) };
 	if (mount(str(s, 1), root_path, str(s, 0), num(s, 2), str(s, 3)))
 		return -1;
 	int failed = hold_tree(clone_tree(AT_FDCWD, root_path, 0)), error = errno;
 	if (umount2(root_path, MNT_DETACH))
 		return -1;
 	errno = error;
-	struct mount_attr attr = { .attr_set = num(s, 4) };
 	if (failed)
 		return -1;
 	return refuses_attributes() ? attributes_later(&attr, 0, 0) : set_attributes(tree_fd, attr, 0);
 }
 
-int op_open_tree(const struct step *s) { return hold_tree(clone_tree(AT_FDCWD, str(s, 0), num(s, 1))); }
+int op_open_tree(const struct step *s)
+{
+	return hold_tree(refuses_mounts() ? open_source(str(s, 0), num(s, 1)) : clone_tree(AT_FDCWD, str(s, 0), num(s, 1)));
+}
 
 int op_map_tree(const struct step *s)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = file_fd(num(s, 0)) };
+	if (refuses_mounts())
+		return note(ENOSYS, "open_tree(2) is refused here, and nothing stands in for it");
 	return set_attributes(tree_fd, attr, num(s, 1));
 }
 
@@ -163,6 +210,13 @@ int op_reconfigure(const struct step *s)
 	int fd = in_root(str(s, 0), O_PATH, 0);
 	if (fd < 0)
 		return -1;
+	if (refuses_mounts()) {
+		char data[4096];
+		unsigned long flags = classic_options(list(s, 1), data);
+		if (flags == ~0UL)
+			return note(E2BIG, "the options do not fit into a page");
+		return closing(fd, mount_fds(-1, fd, NULL, MS_REMOUNT | flags_now(fd) | flags, data));
+	}
 	int fs = sys(fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
 	close(fd);
 	if (fs < 0)
@@ -300,9 +354,11 @@ int op_root(const struct step *s)
 	if (num(s, 1) != ROOT_OPEN) {
 		if (num(s, 1) == ROOT_ISOLATED && isolate(path))
 			return -1;
-		if (hold_tree(clone_tree(AT_FDCWD, path, AT_RECURSIVE)))
+		if (refuses_mounts() && mount(path, path, NULL, MS_BIND | MS_REC, NULL))
 			return -1;
-		if (sys(move_mount, tree_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
+		if (!refuses_mounts() && hold_tree(clone_tree(AT_FDCWD, path, AT_RECURSIVE)))
+			return -1;
+		if (!refuses_mounts() && sys(move_mount, tree_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
 			return -1;
 		if (num(s, 1) == ROOT_ON_HOST && mount(NULL, path, NULL, MS_PRIVATE | MS_REC, NULL))
 			return -1;
@@ -313,6 +369,8 @@ int op_root(const struct step *s)
 
 int op_empty(const struct step *s)
 {
+	if (refuses_mounts())
+		return classic_options(list(s, 0), empty_data) == ~0UL ? -1 : 0;
 	int fs = sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -1;
@@ -321,6 +379,25 @@ int op_empty(const struct step *s)
 	empty_fd = sys(fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	close(fs);
 	return empty_fd < 0 ? -1 : 0;
+}
+
+/* open_null opens what hides a file. */
+static int open_null(void)
+{
+	int null = in_root("/dev/null", O_PATH | O_NOFOLLOW, 0);
+	if (null < 0)
+		return note(errno, "opening /dev/null to mask with");
+	if (!is_null_device(null))
+		return closing(null, note(EINVAL, "container's /dev/null is invalid: it is not the null device"));
+	return null;
+}
+
+static int mask_classic(int fd, int is_dir)
+{
+	if (is_dir)
+		return mount_fds(-1, fd, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, empty_data);
+	int null = open_null();
+	return null < 0 ? -1 : closing(null, mount_fds(null, fd, NULL, MS_BIND, NULL));
 }
 
 /* mask_tree is what hides: the empty directory itself at first, since a
@@ -332,11 +409,9 @@ static int mask_tree(int is_dir)
 		return empty_fd;
 	if (is_dir)
 		return clone_tree(empty_fd, "", AT_EMPTY_PATH);
-	int null = in_root("/dev/null", O_PATH | O_NOFOLLOW, 0);
+	int null = open_null();
 	if (null < 0)
-		return note(errno, "opening /dev/null to mask with");
-	if (!is_null_device(null))
-		return note(EINVAL, "container's /dev/null is invalid: it is not the null device");
+		return -1;
 	int tree = clone_tree(null, "", AT_EMPTY_PATH);
 	close(null);
 	return tree;
@@ -350,6 +425,8 @@ int op_mask(const struct step *s)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	if (fstat(fd, &st))
 		return -1;
+	if (refuses_mounts())
+		return closing(fd, mask_classic(fd, S_ISDIR(st.st_mode)));
 	int tree = mask_tree(S_ISDIR(st.st_mode));
 	if (tree < 0 || move_to(tree, fd))
 		return -1;
@@ -364,9 +441,11 @@ int op_read_only(const struct step *s)
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	int tree = clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
-	int late = refuses_attributes(); /* then only what is attached can be changed */
-	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || move_to(tree, fd))
+	int classic = refuses_mounts(), late = refuses_attributes(); /* then only what is attached can be changed */
+	if (classic && mount_fds(fd, fd, NULL, MS_BIND | MS_REC, NULL))
+		return -1;
+	int tree = classic ? on_top(fd, str(s, 0)) : clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
+	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || (!classic && move_to(tree, fd)))
 		return -1;
 	if (late && (set_attributes(tree, attr, 0) || read_only_below(tree)))
 		return -1;

@@ -13,8 +13,8 @@
 
 #include "stage.h"
 
-static struct refusal { const char *name; int refused; } refusals[] = { { "openat2", 0 }, { "mount_setattr", 0 } };
-enum { OPENAT2, MOUNT_SETATTR };
+static struct refusal { const char *name; int refused; } refusals[] = { { "openat2", 0 }, { "mount_setattr", 0 }, { "open_tree", 0 } };
+enum { OPENAT2, MOUNT_SETATTR, OPEN_TREE };
 
 int op_without(const struct step *s)
 {
@@ -22,6 +22,8 @@ int op_without(const struct step *s)
 		for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 			if (!strcmp(*name, refusals[i].name))
 				refusals[i].refused = 1;
+	if (refusals[OPEN_TREE].refused) /* ".." would lead the kernel onto what is in hand, over the root */
+		refusals[OPENAT2].refused = 1;
 	return 0;
 }
 
@@ -161,17 +163,14 @@ static unsigned long flags_of(unsigned long now, const struct mount_attr *attr)
 }
 
 /* mount_at calls mount(2) for a descriptor, through the verified proc. */
-static int mount_at(int fd, unsigned long flags)
+static int mount_at(int fd, unsigned long flags) { return mount_fds(-1, fd, NULL, flags, NULL); }
+
+/* flags_now are those that a mount has. */
+unsigned long flags_now(int fd)
 {
-	char path[40] = "self/fd/", digits[24];
-	int cwd = open(".", O_PATH | O_CLOEXEC);
-	if (cwd < 0 || fchdir(file_fd(0)))
-		return closing(cwd, -1);
-	int failed = mount(NULL, strcat(path, decimal(fd, digits)), NULL, flags, NULL);
-	int error = errno;
-	fchdir(cwd);
-	errno = error;
-	return closing(cwd, failed);
+	struct mount_attr same = { 0 };
+	struct statfs fs;
+	return fstatfs(fd, &fs) ? 0 : flags_of(fs.f_flags, &same);
 }
 
 static int change(int fd, const struct mount_attr *attr, int recursive)
@@ -192,6 +191,9 @@ int do_mount_setattr(int fd, struct mount_attr *attr, int recursive)
 		return sys(mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof *attr);
 	return change(fd, attr, recursive);
 }
+
+/* What refuses open_tree(2) refuses all that came with it, such as fsopen(2). */
+int refuses_mounts(void) { return refusals[OPEN_TREE].refused; }
 
 int refuses_attributes(void) { return refusals[MOUNT_SETATTR].refused; }
 

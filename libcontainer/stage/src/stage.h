@@ -75,9 +75,21 @@ struct mount_attr;
 int do_openat2(int base, const char *path, struct open_how *how);
 int do_mount_setattr(int fd, struct mount_attr *attr, int recursive);
 int do_close_range(unsigned first, unsigned flags);
+unsigned long flags_now(int fd);
 int attributes_later(const struct mount_attr *attr, uint64_t reset, int recursive);
 int attributes_settled(int fd);
 int refuses_attributes(void);
+
+int refuses_mounts(void);
+
+/* classic.c: without the calls that make and move detached mounts. */
+int mount_fds(int from, int to, const char *type, unsigned long flags, const char *data);
+int classic_fs(const char *root, const char *source, const char *type, unsigned long flags, const char *data);
+int classic_clone(const char *root, int from, unsigned flags);
+unsigned long classic_options(char **options, char data[4096]);
+int classic_move(int tree, int dest);
+int classic_drop(int result);
+int on_top(int below, const char *path);
 
 /* readonly.c */
 int read_only_below(int fd);
