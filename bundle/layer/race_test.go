@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,9 +22,10 @@ import (
 const attackerEnv = "LAYER_TEST_ATTACK"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(attackerEnv); dir != "" {
-		attack(dir)
-		return
+	if name, dir, found := strings.Cut(os.Getenv(attackerEnv), ":"); found {
+		for os.Getppid() != 1 {
+			attacks[name](filepath.Join(dir, "root"), filepath.Join(dir, "canary"), filepath.Join(dir, "links"))
+		}
 	}
 	if at := os.Getenv(insideEnv); at != "" {
 		os.Exit(unpackInside(at))
@@ -33,39 +33,43 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// attack swaps, for as long as it lives, directories that the unpacker makes with
-// a link to the canary, and files with hard links to the canary's.
-func attack(base string) {
-	canary, links := filepath.Join(base, "canary"), filepath.Join(base, "links")
-	for round := 0; ; round++ {
-		for _, root := range []string{"root", "root/d", "root/a/b", "root/l"} {
-			at := filepath.Join(base, root)
-			link := filepath.Join(links, "l")
-			_ = os.Symlink(canary, link)
-			_ = unix.Renameat2(unix.AT_FDCWD, link, unix.AT_FDCWD, filepath.Join(at, "swap"), unix.RENAME_EXCHANGE)
-			_ = unix.Renameat2(unix.AT_FDCWD, filepath.Join(at, "swap"), unix.AT_FDCWD, link, unix.RENAME_EXCHANGE)
-			hard := filepath.Join(links, "h")
-			_ = os.Link(filepath.Join(canary, "file"), hard)
-			for _, name := range []string{"link", "fifo", "file"} {
-				_ = unix.Renameat2(unix.AT_FDCWD, hard, unix.AT_FDCWD, filepath.Join(at, name), unix.RENAME_EXCHANGE)
-			}
-			// What came back must be no link of the canary's next time.
-			if st, err := os.Lstat(hard); err == nil && !st.Mode().IsRegular() {
-				_ = os.Remove(hard)
-			}
-			for _, stage := range glob(filepath.Join(base, root, asideName+"*")) {
-				swap(filepath.Join(stage, "swap"), link, canary)
-			}
-			swap(filepath.Join(at, "swap"), link, canary)
+// attacks are what an attacker does again and again. Each works on what
+// raceLayers make, with links made in a directory beside.
+var attacks = map[string]func(root, canary, links string){
+	"directories become links": func(root, canary, links string) {
+		_ = os.Symlink(canary, filepath.Join(links, "l"))
+		for _, at := range append(glob(filepath.Join(root, asideName+"*", "swap")), filepath.Join(root, "swap")) {
+			exchange(filepath.Join(links, "l"), at)
+			exchange(filepath.Join(links, "l"), at)
 		}
-	}
+	},
+	"directories are replaced by links": func(root, canary, links string) {
+		_ = os.Symlink(canary, filepath.Join(links, "l"))
+		for _, at := range append(glob(filepath.Join(root, asideName+"*", "swap")), filepath.Join(root, "swap")) {
+			if exchange(filepath.Join(links, "l"), at) {
+				_ = os.Rename(filepath.Join(links, "l"), filepath.Join(links, fmt.Sprint(time.Now().UnixNano())))
+			}
+		}
+	},
+	"files become hard links": func(root, canary, links string) {
+		for _, name := range []string{"link", "fifo", "file"} {
+			_ = os.Link(filepath.Join(canary, "file"), filepath.Join(links, "h"))
+			_ = os.Rename(filepath.Join(links, "h"), filepath.Join(root, name))
+			for _, stage := range glob(filepath.Join(root, asideName+"*")) {
+				_ = os.Link(filepath.Join(canary, "file"), filepath.Join(links, "h"))
+				_ = os.Rename(filepath.Join(links, "h"), filepath.Join(stage, name))
+			}
+		}
+	},
+	"files are links before they are made": func(root, canary, links string) {
+		for _, dir := range append(glob(filepath.Join(root, asideName+"*")), root) {
+			_ = os.Symlink(filepath.Join(canary, "file"), filepath.Join(dir, "new"))
+		}
+	},
 }
 
-// swap puts a link to the canary in the place of a directory, and back.
-func swap(at, link, canary string) {
-	_ = os.Symlink(canary, link)
-	_ = unix.Renameat2(unix.AT_FDCWD, link, unix.AT_FDCWD, at, unix.RENAME_EXCHANGE)
-	_ = unix.Renameat2(unix.AT_FDCWD, link, unix.AT_FDCWD, at, unix.RENAME_EXCHANGE)
+func exchange(a, b string) bool {
+	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) == nil
 }
 
 func glob(pattern string) []string {
@@ -73,37 +77,40 @@ func glob(pattern string) []string {
 	return found
 }
 
-// raceLayer has much to do in the directories that are swapped.
-func raceLayer(t testing.TB) []byte {
-	var items []Item
-	for _, d := range []string{"", "d/", "a/b/", "l/"} {
-		items = append(items, Dir(d+"swap").Mode(0o700).Owner(7, 7), File(d+"swap/sub/x", "x").Mode(0o777).Owner(7, 7))
-		for i := range 6 {
-			items = append(items, File(fmt.Sprintf("%sswap/f%d", d, i), "x").Mode(0o777).Owner(7, 7))
-		}
-		items = append(items,
-			Symlink(d+"link", "x").Owner(7, 7), Fifo(d+"fifo").Mode(0o666).Owner(7, 7), File(d+"file", "x").Owner(7, 7).Mode(0o4777),
-			File(d+"swap/file", "overwritten").Owner(7, 7), Link(d+"hard", d+"swap/f1"), Whiteout(d+"swap/f2"), File(d+"swap/f3", "again").Owner(7, 7),
-			File(d+"swap", "no directory"), Dir(d+"swap").Mode(0o777).Owner(7, 7), File(d+"swap/file", "x").Owner(7, 7),
+// raceLayers have much to do with what is attacked.
+func raceLayers(t testing.TB) [][]byte {
+	lower := []Item{Dir("."), Dir("swap").Owner(7, 7), File("swap/gone", ""), File("swap/f", "")}
+	var upper []Item
+	for range 20 {
+		upper = append(upper,
+			Dir("swap").Mode(0o777).Owner(7, 7), Dir("swap/sub").Mode(0o777).Owner(7, 7), File("swap/sub/x", "x"),
+			File("swap/added", "x").Owner(7, 7), Symlink("link", "x").Owner(7, 7), Fifo("fifo").Mode(0o4777).Owner(7, 7), Link("swap/hard", "swap/added"),
 		)
+		upper = append(upper, File("swap", "no directory"))
 	}
-	return Tar(t, items...)
+	upper = append(upper, Dir("swap").Mode(0o777).Owner(7, 7), Whiteout("swap/gone"), File("swap/f", "f"), File("new", "written").Owner(7, 7).Mode(0o4777), File("file", "").Owner(7, 7))
+	return [][]byte{Tar(t, lower...), Tar(t, upper...)}
 }
 
-// raced unpacks again and again beside an attacker, and reports whether the
-// canary is as it was.
-func raced(t *testing.T, unpack func(root string) error) (rounds, failed int, differences []string) {
+// raced unpacks again and again beside an attacker, into an empty directory each
+// time, until something outside changed.
+func raced(t *testing.T, attack string, unpack func(root string) error) (rounds, failed int, differences []string) {
 	t.Helper()
-	base := t.TempDir()
+	base, err := os.MkdirTemp("/dev/shm", "layer") // In memory there are more rounds.
+	if err != nil {
+		base = t.TempDir()
+	}
+	defer os.RemoveAll(base)
 	canary := filepath.Join(base, "canary")
+	for _, dir := range []string{canary, filepath.Join(base, "links"), filepath.Join(base, "done")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	Make(t, canary, Dir("."), Dir("sub"), File("file", "canary").Mode(0o600), File("sub/x", "canary"))
 	before := Read(t, canary)
-	if err := os.Mkdir(filepath.Join(base, "links"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	attacker := exec.Command("/proc/self/exe")
-	attacker.Env = []string{attackerEnv + "=" + base}
-	attacker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	attacker.Env = []string{attackerEnv + "=" + attack + ":" + base}
 	if err := attacker.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +119,7 @@ func raced(t *testing.T, unpack func(root string) error) (rounds, failed int, di
 		attacker.Wait()
 	}()
 	root := filepath.Join(base, "root")
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && len(differences) == 0; rounds++ {
+	for end := time.Now().Add(raceTime); time.Now().Before(end) && len(differences) == 0; rounds++ {
 		if err := os.Mkdir(root, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -120,67 +127,71 @@ func raced(t *testing.T, unpack func(root string) error) (rounds, failed int, di
 			failed++
 		}
 		differences = Compare(Read(t, canary), before, IgnoreFields(FieldLinks))
-		if err := os.Rename(root, filepath.Join(base, fmt.Sprint("done", rounds))); err != nil {
+		if err := os.Rename(root, filepath.Join(base, "done", fmt.Sprint(rounds))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return rounds, failed, differences
 }
 
+const raceTime = time.Second
+
+// raceForms unpack in both forms.
+var raceForms = map[string]func(dir *os.File, layers [][]byte) error{
+	"overlay": func(dir *os.File, layers [][]byte) error {
+		u, err := Unpack(context.Background(), dir, bytes.NewReader(layers[1]), Options{})
+		if err != nil {
+			return err
+		}
+		_, err = u.Settle(context.Background(), nil)
+		return err
+	},
+	"plain": func(dir *os.File, layers [][]byte) error {
+		p := NewPlain(dir, Options{})
+		if err := p.Apply(context.Background(), bytes.NewReader(layers[0])); err != nil {
+			return err
+		}
+		return p.Apply(context.Background(), bytes.NewReader(layers[1]))
+	},
+}
+
 // CVE-2025-47290, CVE-2021-32760: what is unpacked is swapped meanwhile.
 func TestSwappedMeanwhile(t *testing.T) {
 	needRoot(t)
-	archive := raceLayer(t)
-	below := Tar(t, Dir("swap"), File("swap/f2", ""), Dir("d"), Dir("d/swap"), File("d/swap/f2", ""), Dir("a"), Dir("a/b"), Dir("a/b/swap"), File("a/b/swap/f2", ""))
-	forms := map[string]func(root string) error{
-		"overlay": func(root string) error {
-			dir, err := os.Open(root)
-			if err != nil {
-				return err
-			}
-			defer dir.Close()
-			u, err := Unpack(context.Background(), dir, bytes.NewReader(archive), Options{})
-			if err != nil {
-				return err
-			}
-			_, err = u.Settle(context.Background(), nil)
-			return err
-		},
-		"plain": func(root string) error {
-			dir, err := os.Open(root)
-			if err != nil {
-				return err
-			}
-			defer dir.Close()
-			p := NewPlain(dir, Options{})
-			if err := p.Apply(context.Background(), bytes.NewReader(below)); err != nil {
-				return err
-			}
-			return p.Apply(context.Background(), bytes.NewReader(archive))
-		},
-	}
-	for name, unpack := range forms {
-		t.Run(name, func(t *testing.T) {
-			rounds, failed, differences := raced(t, unpack)
-			t.Logf("%d rounds, of which %d were disturbed", rounds, failed)
-			if len(differences) > 0 {
-				t.Errorf("outside, this changed:\n\t%s", strings.Join(differences, "\n\t"))
-			}
-			if rounds < 3 {
-				t.Errorf("there were only %d rounds", rounds)
-			}
-		})
+	layers := raceLayers(t)
+	for form, unpack := range raceForms {
+		for attack := range attacks {
+			t.Run(form+", "+attack, func(t *testing.T) {
+				rounds, failed, differences := raced(t, attack, func(root string) error {
+					dir, err := os.Open(root)
+					if err != nil {
+						return err
+					}
+					defer dir.Close()
+					return unpack(dir, layers)
+				})
+				t.Logf("%d rounds, of which %d were disturbed", rounds, failed)
+				if len(differences) > 0 {
+					t.Errorf("outside, this changed:\n\t%s", strings.Join(differences, "\n\t"))
+				}
+				if failed == 0 {
+					t.Errorf("of %d rounds none was disturbed: the attacker did not attack", rounds)
+				}
+			})
+		}
 	}
 }
 
-// TestSwappingShows lets a plain unpacker, by paths, be attacked: the test above
-// can see what goes wrong.
+// TestSwappingShows lets an unpacker that goes by paths be attacked: the test
+// above can see what goes wrong.
 func TestSwappingShows(t *testing.T) {
 	needRoot(t)
-	archive := raceLayer(t)
-	_, _, differences := raced(t, func(root string) error { return naive(root, archive) })
-	if len(differences) == 0 {
-		t.Error("the attack on an unpacker that follows links changed nothing")
+	archive := raceLayers(t)[1]
+	for attack := range attacks {
+		_, _, differences := raced(t, attack, func(root string) error { return naive(root, archive) })
+		if len(differences) == 0 {
+			t.Errorf("%s: an unpacker that goes by paths changed nothing outside", attack)
+		}
 	}
 }
 
@@ -205,5 +216,51 @@ func naive(root string, archive []byte) error {
 			_ = os.Symlink(h.Linkname, at)
 		}
 		_ = os.Lchown(at, h.Uid, h.Gid)
+		_ = os.Chmod(at, h.FileInfo().Mode())
+	}
+}
+
+// TestRemovedMeanwhile swaps a directory with a link while it is removed.
+func TestRemovedMeanwhile(t *testing.T) {
+	base, err := os.MkdirTemp("/dev/shm", "layer")
+	if err != nil {
+		base = t.TempDir()
+	}
+	defer os.RemoveAll(base)
+	dir := openDir(t, base)
+	canary, link, at := filepath.Join(base, "canary"), filepath.Join(base, "link"), filepath.Join(base, "d")
+	Make(t, canary, Dir("sub"), File("sub/x", ""), File("file", ""))
+	before := Read(t, canary)
+	if err := os.Symlink(canary, link); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				exchange(link, at)
+			}
+		}
+	}()
+	rounds := 0
+	for end := time.Now().Add(raceTime); time.Now().Before(end); rounds++ {
+		made := filepath.Join(base, fmt.Sprint(rounds))
+		_ = os.Mkdir(made, 0o700)
+		_ = os.WriteFile(filepath.Join(made, "file"), nil, 0o600)
+		_ = os.Rename(made, at)
+		_ = removeAll(int(dir.Fd()), "d")
+		if st, err := os.Lstat(link); err != nil || st.Mode().IsDir() {
+			_ = removeAll(int(dir.Fd()), "link")
+			_ = os.Symlink(canary, link)
+		}
+	}
+	close(stop)
+	<-stopped
+	if differences := Compare(Read(t, canary), before); len(differences) > 0 {
+		t.Errorf("after %d rounds, this changed outside:\n\t%s", rounds, strings.Join(differences, "\n\t"))
 	}
 }
