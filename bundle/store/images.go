@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/layout"
@@ -22,11 +23,20 @@ type Image struct {
 }
 
 // Images are all images of the store, in the order in which they came.
-func (s *Store) Images(ctx context.Context) ([]*Image, error) {
-	x, err := s.readIndex()
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) Images(ctx context.Context) (images []*Image, err error) {
+	err = s.locked(ctx, unix.LOCK_SH, func() error {
+		x, err := s.readIndex()
+		if err == nil {
+			images, err = s.all(ctx, x)
+		}
+		return err
+	})
+	return images, err
+}
+
+// all is called with the store's lock held, so that nothing is collected
+// meanwhile.
+func (s *Store) all(ctx context.Context, x *index) ([]*Image, error) {
 	var images []*Image
 	seen := map[v1.Hash]bool{}
 	for _, d := range x.entries {
@@ -68,15 +78,20 @@ func (s *Store) open(ctx context.Context, x *index, d v1.Descriptor) (*Image, er
 // beginning of one, or of a manifest's digest.
 //
 // Errors: [image.ErrNotFound], [ErrAmbiguous].
-func (s *Store) Get(ctx context.Context, ref string) (*Image, error) {
-	x, err := s.readIndex()
-	if err != nil {
-		return nil, err
-	}
-	if d, ok := x.find(ref); ok {
-		return s.open(ctx, x, d)
-	}
-	return s.byID(ctx, x, ref)
+func (s *Store) Get(ctx context.Context, ref string) (img *Image, err error) {
+	err = s.locked(ctx, unix.LOCK_SH, func() error {
+		x, err := s.readIndex()
+		if err != nil {
+			return err
+		}
+		if d, ok := x.find(ref); ok {
+			img, err = s.open(ctx, x, d)
+		} else {
+			img, err = s.byID(ctx, x, ref)
+		}
+		return err
+	})
+	return img, err
 }
 
 // find looks a name up, or a digest of a manifest.
@@ -110,7 +125,7 @@ func (s *Store) byID(ctx context.Context, x *index, ref string) (*Image, error) 
 	if prefix == "" || strings.Trim(prefix, "0123456789abcdef") != "" {
 		return nil, missing
 	}
-	images, err := s.Images(ctx)
+	images, err := s.all(ctx, x)
 	if err != nil {
 		return nil, err
 	}

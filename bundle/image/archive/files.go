@@ -16,7 +16,7 @@ import (
 
 // Bounds of an archive: an image has a few files for each layer.
 const (
-	maxEntries = 100_000
+	maxEntries = 50_000
 	maxLinks   = 16
 )
 
@@ -64,6 +64,9 @@ func (a *files) scan() error {
 // archive had been unpacked.
 func (a *files) add(h *tar.Header) error {
 	name := clean(h.Name)
+	if isSparse(h) {
+		return image.Rejected("%s is a sparse file", h.Name)
+	}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		offset, err := a.f.Seek(0, io.SeekCurrent)
@@ -75,10 +78,18 @@ func (a *files) add(h *tar.Header) error {
 		a.entries[name] = entry{link: clean(path.Join(path.Dir(name), h.Linkname))}
 	case tar.TypeLink:
 		a.entries[name] = entry{link: clean(h.Linkname)}
-	case tar.TypeGNUSparse:
-		return image.Rejected("%s is a sparse file", h.Name)
 	}
 	return nil
+}
+
+// isSparse tells a file whose content is not in one piece.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
 }
 
 // clean is a name that leads nowhere outside the archive.
