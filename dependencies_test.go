@@ -11,10 +11,12 @@ import (
 var dependencies = map[string]string{
 	"github.com/checkpoint-restore/go-criu/v8": "the messages that criu, which checkpoints and restores, takes and gives",
 	"github.com/containerd/console":            "pseudo-terminals: raw mode, sizes, pty pairs",
+	"github.com/containernetworking/cni":       "runs CNI's plugins, which make containers' networks",
 	"github.com/coreos/go-systemd/v22":         "systemd's D-Bus interface, for cgroups that systemd manages",
 	"github.com/cyphar/filepath-securejoin":    "paths inside a root that an attacker may be writing to (pathrs-lite)",
 	"github.com/distribution/reference":        "names of images, read as Docker reads them",
 	"github.com/docker/go-units":               "sizes, ages and limits of the process, written and read as Docker does",
+	"github.com/docker/go-connections":         "what -p says of published ports (nat)",
 	"github.com/godbus/dbus/v5":                "the values of that interface",
 	"github.com/google/go-containerregistry":   "images: registries, layouts, archives, and the types of their parts",
 	"github.com/klauspost/compress":            "zstd",

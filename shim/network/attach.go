@@ -1,0 +1,364 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/davit-containers/davit/shim/internal/statefile"
+)
+
+// Request says what a container's network shall be.
+type Request struct {
+	Container string   // its id
+	Namespace string   // its network namespace: /proc/PID/ns/net, or a file where one is mounted
+	Names     []string // by which other containers of its networks find it: its name, its host name
+	Networks  []Join   // at least one; the first has the ports
+	Ports     []Port   // to publish
+	Files     *Files   // written anew with what the network is; nil: none
+}
+
+// Join is a place in a network.
+type Join struct {
+	Network   string
+	Addresses []netip.Addr     // --ip, --ip6; any free one where empty
+	MAC       net.HardwareAddr // --mac-address; any where empty
+	Aliases   []string         // more names, in this network only
+}
+
+// Attach connects a container that has been created and does not run yet to its
+// networks, and publishes its ports. What it has become is on disk too, until
+// [Store.Detach]. An attachment that is left of an earlier run is detached
+// first.
+//
+// After an error nothing is left.
+func (s *Store) Attach(ctx context.Context, r Request) (Attachment, error) {
+	if err := r.check(); err != nil {
+		return Attachment{}, err
+	}
+	ns, err := openNamespace(r.Namespace)
+	if err != nil {
+		return Attachment{}, err
+	}
+	defer ns.close()
+	own, err := s.lockContainer(r.Container)
+	if err != nil {
+		return Attachment{}, err
+	}
+	defer own.Remove()
+	if err := s.detach(ctx, r.Container, own); err != nil {
+		return Attachment{}, err
+	}
+	a, err := s.reserve(r, ns)
+	if err != nil {
+		return Attachment{}, fmt.Errorf("attaching container %s: %w", r.Container, err)
+	}
+	if err = s.join(ctx, &a, ns, own); err == nil {
+		err = s.announce(&a, r.Files)
+	}
+	if err != nil {
+		return Attachment{}, s.undo(a, own, err)
+	}
+	return a, nil
+}
+
+// lockContainer has the network of one container to itself, until it removes
+// the lock. Programs that a killed process started, and that still run, have it
+// too.
+func (s *Store) lockContainer(container string) (*statefile.Lock, error) {
+	return statefile.Acquire(s.path("attachments", container+".lock"))
+}
+
+// undo detaches after a failure. What cannot be undone now stays on disk, for
+// the next Detach.
+func (s *Store) undo(a Attachment, own *statefile.Lock, err error) error {
+	err = fmt.Errorf("attaching container %s: %w", a.Container, err)
+	if undone := s.detach(context.Background(), a.Container, own); undone != nil {
+		err = fmt.Errorf("%w (and %w)", err, undone)
+	}
+	return err
+}
+
+func (r Request) check() error {
+	if err := checkName("container", r.Container); err != nil {
+		return err
+	}
+	if len(r.Networks) == 0 {
+		return fmt.Errorf("container %s: no network to attach to", r.Container)
+	}
+	if err := checkHosts(r.Names); err != nil {
+		return fmt.Errorf("container %s: %w", r.Container, err)
+	}
+	seen := map[string]bool{}
+	for _, j := range r.Networks {
+		if err := errors.Join(checkName("network", j.Network), checkHosts(j.Aliases), checkMAC(j.MAC)); err != nil {
+			return fmt.Errorf("container %s: %w", r.Container, err)
+		}
+		if seen[j.Network] {
+			return fmt.Errorf("container %s: network %s is named twice", r.Container, j.Network)
+		}
+		seen[j.Network] = true
+	}
+	if r.Files != nil {
+		return absolute(r.Files.Dir)
+	}
+	return nil
+}
+
+// reserve checks everything that can be known before, and writes down what is
+// to be: from then on the networks stay, and the ports are taken.
+func (s *Store) reserve(r Request, ns *namespace) (Attachment, error) {
+	a := Attachment{Container: r.Container, Names: r.Names, Path: r.Namespace}
+	own, err := ns.own()
+	if err == nil && own {
+		err = errors.New("the network namespace is the host's")
+	}
+	if err != nil {
+		return a, err
+	}
+	if a.Namespace, err = ns.identity(); err != nil {
+		return a, err
+	}
+	if r.Files != nil {
+		a.Hosts = r.Files.HostsPath()
+	}
+	l, err := s.lock()
+	if err != nil {
+		return a, err
+	}
+	defer l.Release()
+	if a.Ports, err = s.freePorts(r.Ports); err != nil {
+		return a, err
+	}
+	for i, j := range r.Networks {
+		joined, err := s.prepare(j, a.published(i))
+		if err != nil {
+			return a, err
+		}
+		joined.Interface = fmt.Sprintf("eth%d", i)
+		a.Networks = append(a.Networks, joined)
+	}
+	return a, s.write(a)
+}
+
+func (s *Store) freePorts(wanted []Port) ([]Port, error) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	others, err := s.attachments()
+	if err != nil {
+		return nil, err
+	}
+	var taken []Port
+	for _, other := range others {
+		taken = append(taken, other.Ports...)
+	}
+	return choosePorts(wanted, taken)
+}
+
+// prepare makes what all containers of a network need.
+func (s *Store) prepare(j Join, ports []Port) (Joined, error) {
+	n, err := s.read(j.Network)
+	if errors.Is(err, ErrNotExist) && j.Network == DefaultName {
+		n, err = s.create(CreateOptions{Name: DefaultName})
+	}
+	if err != nil {
+		return Joined{}, err
+	}
+	if err := s.able(n, ports); err != nil {
+		return Joined{}, fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	if err := n.checkWanted(j.Addresses); err != nil {
+		return Joined{}, err
+	}
+	if err := setRules(n); err != nil {
+		return Joined{}, fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	list, err := s.listFor(n, ports)
+	return Joined{Network: n.Name, Aliases: j.Aliases, List: list, Wants: wants{j.Addresses, j.MAC.String()}}, err
+}
+
+// able says what the machine lacks for a network.
+func (s *Store) able(n Network, ports []Port) error {
+	programs := []string{"bridge", "host-local"}
+	if len(ports) > 0 {
+		programs = append(programs, "portmap")
+		if n.Internal {
+			return errors.New("it is internal: no port can be published")
+		}
+	}
+	for _, f := range families(n) {
+		if err := f.need(); err != nil {
+			return err
+		}
+	}
+	return s.cni.need(programs...)
+}
+
+// checkWanted says what is wrong with the addresses that a container wants.
+func (n Network) checkWanted(wanted []netip.Addr) error {
+	for _, addr := range wanted {
+		i := slices.IndexFunc(n.Subnets, func(s Subnet) bool { return s.Prefix.Contains(addr) })
+		if i < 0 {
+			return fmt.Errorf("network %s: address %s is in none of its subnets", n.Name, addr)
+		}
+		if addr == n.Subnets[i].Gateway || addr == n.Subnets[i].Prefix.Addr() {
+			return fmt.Errorf("network %s: address %s is the network's own", n.Name, addr)
+		}
+	}
+	return nil
+}
+
+// join runs the plugins of each network.
+func (s *Store) join(ctx context.Context, a *Attachment, ns *namespace, own *statefile.Lock) error {
+	if err := ns.loopback(); err != nil {
+		return err
+	}
+	for i := range a.Networks {
+		j := &a.Networks[i]
+		result, err := add(ctx, s.cni.holding(own), j.List, a.runtime(*j, ns.path(), a.published(i)))
+		if err != nil {
+			return fmt.Errorf("network %s: %w", j.Network, err)
+		}
+		j.take(result)
+	}
+	return nil
+}
+
+// take notes what the plugins say of the container's end.
+func (j *Joined) take(result *types100.Result) {
+	for _, ip := range result.IPs {
+		addr, ok := netip.AddrFromSlice(ip.Address.IP)
+		if !ok {
+			continue
+		}
+		ones, _ := ip.Address.Mask.Size()
+		j.Addresses = append(j.Addresses, netip.PrefixFrom(addr.Unmap(), ones))
+		if gateway, ok := netip.AddrFromSlice(ip.Gateway); ok {
+			j.Gateways = append(j.Gateways, gateway.Unmap())
+		}
+	}
+	for _, i := range result.Interfaces {
+		if i.Sandbox != "" && i.Name == j.Interface {
+			j.MAC = i.Mac
+		}
+	}
+}
+
+// announce writes the attachment with what it has become, and the names.
+func (s *Store) announce(a *Attachment, files *Files) error {
+	l, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	a.Ready = true
+	if err := s.write(*a); err != nil {
+		return err
+	}
+	all, err := s.attachments()
+	if err != nil {
+		return err
+	}
+	if files != nil {
+		if err := files.write(reached{final: true, gateway: a.gateway(), lines: hostLines(*a, all)}); err != nil {
+			return err
+		}
+	}
+	return updateNeighbours(*a, all)
+}
+
+// gateway is the host as the container reaches it.
+func (a Attachment) gateway() (none netip.Addr) {
+	for _, j := range a.Networks {
+		if len(j.Gateways) > 0 {
+			return j.Gateways[0]
+		}
+	}
+	return none
+}
+
+// Detach undoes Attach and AttachUser, whole or half, after a crash and after
+// the container is gone. A container without a network is fine. What fails stays
+// on disk, and can be detached again.
+func (s *Store) Detach(ctx context.Context, container string) error {
+	if err := checkName("container", container); err != nil {
+		return err
+	}
+	own, err := s.lockContainer(container)
+	if err != nil {
+		return err
+	}
+	defer own.Remove()
+	return s.detach(ctx, container, own)
+}
+
+// detach is Detach of one who has locked the container.
+func (s *Store) detach(ctx context.Context, container string, own *statefile.Lock) error {
+	a, err := s.Attachment(container)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.leave(ctx, a, own); err != nil {
+		return fmt.Errorf("detaching container %s: %w", container, err)
+	}
+	l, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	all, err := s.attachments()
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(all, func(o Attachment) bool { return o.Container == container })
+	names := updateNeighbours(a, others)
+	return errors.Join(s.erase(a), names)
+}
+
+// leave runs the plugins, the last network first.
+func (s *Store) leave(ctx context.Context, a Attachment, own *statefile.Lock) error {
+	if a.User != nil {
+		if err := s.endUser(a); err != nil {
+			return err
+		}
+	}
+	ns := a.open()
+	path := ""
+	if ns != nil {
+		defer ns.close()
+		path = ns.path()
+	}
+	var errs []error
+	for i, j := range slices.Backward(a.Networks) {
+		if err := del(ctx, s.cni.holding(own), j.List, a.runtime(j, path, a.published(i))); err != nil {
+			errs = append(errs, fmt.Errorf("network %s: %w", j.Network, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// open opens the container's namespace, if it is there. Its path may by now
+// name another one: of a process that has the same number.
+func (a Attachment) open() *namespace {
+	ns, err := openNamespace(a.Path)
+	if err != nil {
+		return nil
+	}
+	own, err1 := ns.own()
+	id, err2 := ns.identity()
+	if err1 != nil || err2 != nil || own || id != a.Namespace {
+		ns.close()
+		return nil
+	}
+	return ns
+}
