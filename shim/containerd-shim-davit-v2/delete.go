@@ -30,7 +30,7 @@ func (c *call) delete() error {
 	socket := addressOf(bundle)
 	answer, asked := askSupervisor(socket, c.id)
 	if !asked {
-		pid, exit, err := engine.CleanUp(c.namespace, c.id, bundle, socket+".exits", complain)
+		pid, exit, err := engine.CleanUp(c.namespace, c.id, bundle, socket+exitsSuffix, complain)
 		if err != nil {
 			complain(err.Error())
 		}

@@ -32,6 +32,8 @@ type supervisor struct {
 	publisher *task.Publisher
 	socket    string // the path
 	claim     *loop.Timer
+
+	debugSocket *os.File
 }
 
 // serve supervises until nothing is left.
@@ -74,6 +76,9 @@ func (s *supervisor) begin() (err error) {
 		return fmt.Errorf("the keeper has no socket")
 	}
 	if s.socket, err = socketName(listener); err != nil {
+		return err
+	}
+	if err := s.serveDebug(); err != nil {
 		return err
 	}
 	s.claimed(0)
@@ -120,7 +125,8 @@ func (s *supervisor) shutdown() {
 		lock, err := lockSockets(dirOf(s.socket))
 		if err == nil {
 			os.Remove(s.socket)
-			os.Remove(s.socket + ".exits")
+			os.Remove(s.socket + exitsSuffix)
+			os.Remove(s.socket + debugSuffix)
 			lock.Close()
 		}
 		s.loop.Stop()

@@ -102,6 +102,7 @@ type pod struct {
 	t       *testing.T
 	dir     string
 	address string
+	binary  string // another runtime's
 	client  *client
 }
 
@@ -223,7 +224,7 @@ func (p *pod) launch(id string) (out string) {
 
 // options keep the containers' states in the test's directory.
 func (p *pod) options() *protobuf.Any {
-	return protobuf.Pack(api.OptionsName, &api.Options{Root: filepath.Join(p.dir, "root")})
+	return protobuf.Pack(api.OptionsName, &api.Options{Root: filepath.Join(p.dir, "root"), BinaryName: p.binary})
 }
 
 // wait waits for a process's end.

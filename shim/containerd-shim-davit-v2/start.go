@@ -16,6 +16,9 @@ import (
 // addressFile is where a bundle says which socket its supervisor has.
 const addressFile = "address"
 
+// exitsSuffix makes the name of the keeper's file, beside the socket.
+const exitsSuffix = ".exits"
+
 // start prints the address of the supervisor of the container's group, which
 // it starts if there is none. Whatever interrupts it: a supervisor that nobody
 // claims ends by itself.
@@ -81,7 +84,7 @@ func (c *call) launch(r *request, path string) error {
 		return err
 	}
 	_, err = keeper.Start(keeper.Launch{
-		Program: self, Args: c.serveArgs(r), Env: serveEnv(r), Dir: dir, Listener: listener, Exits: path + ".exits",
+		Program: self, Args: c.serveArgs(r), Env: serveEnv(r), Dir: dir, Listener: listener, Exits: path + exitsSuffix,
 	})
 	return err
 }

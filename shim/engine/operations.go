@@ -304,3 +304,23 @@ func (e *Engine) Stats(id string, done func(*libcontainer.Stats, error)) {
 	var s *libcontainer.Stats
 	e.work(func() { s, err = p.task.runtime.stats(id) }, func() { done(s, err) })
 }
+
+// KillAll sends a signal to every process of every container, and calls done
+// when all that were running have ended.
+func (e *Engine) KillAll(sig unix.Signal, done func()) {
+	left := 1
+	ended := func() {
+		if left--; left == 0 {
+			done()
+		}
+	}
+	for id, t := range e.tasks {
+		if t.init.pid == 0 || t.init.told {
+			continue
+		}
+		left++
+		t.init.waiters = append(t.init.waiters, func(Exit) { ended() })
+		e.Kill(id, "", sig, true, func(error) {})
+	}
+	ended()
+}

@@ -78,6 +78,10 @@ func (p *process) born(b born) error {
 
 // await begins to wait for the process's end.
 func (p *process) await() (err error) {
+	if p.pidfd == nil { // it had ended before it could be opened
+		p.askKeeper()
+		return nil
+	}
 	p.watch, err = p.engine.Loop.Watch(int(p.pidfd.Fd()), loop.Readable, func(uint32) { p.readable() })
 	return err
 }

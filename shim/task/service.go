@@ -12,8 +12,7 @@ import (
 // Service answers containerd's calls. It belongs to the engine's loop.
 type Service struct {
 	Engine   *engine.Engine
-	Shutdown func()                                     // is called when nothing is left, and nothing will come
-	Features func(*protobuf.Any) (*protobuf.Any, error) // of the runtime, for its options
+	Shutdown func() // is called when nothing is left, and nothing will come
 
 	sandboxes map[string]*sandbox
 }
