@@ -13,7 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # who else unpacks images.
 TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
-BENCH_PACKAGES = runc crun time
+BENCH_PACKAGES = runc crun time containerd
 # What a guest to test in is made of and runs on.
 VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
 PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
@@ -28,7 +28,7 @@ SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench sweep leaks kills demo install generate clean
+.PHONY: help deps build test security vm bench bench-shim sweep leaks kills demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -63,6 +63,9 @@ test-vm: vm build ## run the root tests in the guest; VM_TESTS=quick: what only 
 
 bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 	$(GO) run ./conformance/bench $(BENCH_FLAGS) davit=bin/davit $(PEERS)
+
+bench-shim: deps build ## measure the shim beside containerd's own, through Debian's containerd
+	$(GO) run ./conformance/shimbench $(BENCH_FLAGS) io.containerd.runc.v2= io.containerd.davit.v2=bin/containerd-shim-davit-v2
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit

@@ -20,6 +20,9 @@ import (
 // who talks to it.
 const claimTime = 60 * time.Second
 
+// trimTime is how long after something has happened memory is given back.
+const trimTime = 3 * time.Second
+
 // supervisor is a shim while it serves.
 type supervisor struct {
 	call      *call
@@ -32,6 +35,7 @@ type supervisor struct {
 	publisher *task.Publisher
 	socket    string // the path
 	claim     *loop.Timer
+	trim      *loop.Timer // gives memory back that is not needed
 
 	debugSocket *os.File
 }
@@ -64,7 +68,7 @@ func (s *supervisor) begin() (err error) {
 		Loop: s.loop, Address: os.Getenv("TTRPC_ADDRESS"), Namespace: s.call.namespace, Log: s.log.write,
 	}
 	s.engine, err = engine.New(engine.Config{
-		Namespace: s.call.namespace, Loop: s.loop, Keeper: s.keeper, Publish: s.publisher.Publish, Log: s.log.write,
+		Namespace: s.call.namespace, Loop: s.loop, Keeper: s.keeper, Publish: s.publish, Log: s.log.write,
 	})
 	if err != nil {
 		return err
@@ -83,6 +87,18 @@ func (s *supervisor) begin() (err error) {
 	}
 	s.claimed(0)
 	return s.server.Serve(listener)
+}
+
+// publish tells containerd what has happened. When that was something that
+// takes memory to make, and nothing more happens, the memory is given back.
+func (s *supervisor) publish(e engine.Event) {
+	s.publisher.Publish(e)
+	if s.trim == nil {
+		s.trim = s.loop.After(trimTime, func() {
+			s.trim = nil
+			debug.FreeOSMemory()
+		})
+	}
 }
 
 func socketName(listener *os.File) (string, error) {
