@@ -166,7 +166,7 @@ func filteredHint() string {
 	if !host.Filtered() {
 		return ""
 	}
-	return "davit itself is under a seccomp filter, which must allow open_tree, move_mount, fsopen, fsconfig and fsmount"
+	return "davit itself is under a seccomp filter, which must allow open_tree, move_mount, fsopen, fsconfig and fsmount, or none of them"
 }
 
 // execHint tells apart what execve(2) reports with one errno.
