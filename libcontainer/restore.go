@@ -189,7 +189,7 @@ func (r *restoration) compilePlan() error {
 	}
 	r.plan, err = plan.CompileRestore(r.bundle.Spec, facts, r.planOptions(), plan.Restorer{
 		Dir: filepath.Join(r.runtime.Root, r.id), Mountpoint: restoreRoot,
-		CgroupNamespace: r.options.Cgroups == criu.CgroupIgnore,
+		CgroupNamespace: r.leavesCgroups(),
 		Program:         r.program, Args: append([]string{"criu"}, criu.Args()...), Env: os.Environ(),
 	})
 	return err

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/cgroup"
+	"github.com/davit-containers/davit/libcontainer/criu"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/spec"
 )
@@ -57,6 +58,8 @@ func (r *restoration) confine(cgroups map[string]string) (*confinement, error) {
 	for _, ns := range r.linux().Namespaces {
 		name := namespaceFile(ns.Type)
 		switch {
+		case ns.Type == specs.CgroupNamespace && ns.Path == "" && r.leavesCgroups():
+			c.outside[name] = []string{ours[name]}
 		case ns.Path == "":
 			c.outside[name] = []string{ours[name], r.criuNamespaces[name]}
 		case !sameFile(ns.Path, "/proc/self/ns/"+name):
@@ -73,6 +76,10 @@ func (r *restoration) confine(cgroups map[string]string) (*confinement, error) {
 	c.seccomp = r.linux().Seccomp != nil && host.Seccomp()
 	return c, nil
 }
+
+// leavesCgroups tells whether criu leaves the cgroups as they are: it is then in
+// the container's new cgroup namespace itself.
+func (r *restoration) leavesCgroups() bool { return r.options.Cgroups == criu.CgroupIgnore }
 
 // sameFile tells whether two paths lead to one file, or one namespace.
 func sameFile(a, b string) bool {

@@ -14,6 +14,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/criu"
 )
 
 // Each way out of the confinement is noticed, and nothing else.
@@ -54,6 +56,29 @@ func TestConfinement(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// criu's namespaces are none of the container's, but for that of the cgroups
+// where criu leaves these alone: it was made for the container.
+func TestConfine(t *testing.T) {
+	for _, test := range []struct {
+		mode criu.CgroupMode
+		want bool // criu's cgroup namespace is the container's
+	}{{criu.CgroupSoft, false}, {criu.CgroupIgnore, true}} {
+		r := &restoration{criuNamespaces: map[string]string{"cgroup": "cgroup:[9]", "net": "net:[9]"}}
+		r.bundle = &Bundle{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.CgroupNamespace}, {Type: specs.NetworkNamespace}}}}}
+		r.options.Cgroups = test.mode
+		c, err := r.confine(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := !slices.Contains(c.outside["cgroup"], "cgroup:[9]"); got != test.want {
+			t.Errorf("mode %v: criu's cgroup namespace is the container's: %v", test.mode, got)
+		}
+		if !slices.Contains(c.outside["net"], "net:[9]") || len(c.outside["cgroup"]) == 0 {
+			t.Errorf("mode %v: got %v", test.mode, c.outside)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package security
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -227,18 +228,41 @@ func TestLabel(t *testing.T) {
 	}
 }
 
+// confinement is a profile that lets everything be done.
+const confinement = `profile davit-security-test flags=(attach_disconnected,mediate_deleted) {
+	capability, file, mount, umount, pivot_root, network, ptrace, signal, unix, change_profile,
+}
+`
+
+// confine loads the profile, while the test runs.
+func (b *bundle) confine() {
+	b.Helper()
+	_, err := os.ReadFile("/sys/kernel/security/apparmor/profiles")
+	needs.Kernel(b.T, needs.AppArmor, err)
+	parser := needs.Program(b.T, "apparmor_parser")
+	parse := func(action string) {
+		cmd := exec.Command(parser, action, "--skip-cache")
+		cmd.Stdin = strings.NewReader(confinement)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+	}
+	parse("--replace")
+	b.Cleanup(func() { parse("--remove") })
+}
+
 // Where there is AppArmor, a process that runs has the label that was asked
 // for, whatever the image has done to its proc.
 func TestLabelIsSet(t *testing.T) {
 	b := newBundle(t)
-	_, err := os.ReadFile("/sys/kernel/security/apparmor/profiles")
-	needs.Kernel(t, needs.AppArmor, err)
-	b.config.Process.ApparmorProfile = "unconfined"
+	b.confine()
+	b.config.Process.ApparmorProfile = "davit-security-test"
 	b.config.Process.Args = []string{"sleep", "1000"}
 	b.atExec(func(pid int) {
 		label, err := os.ReadFile(fmt.Sprintf("/proc/%d/attr/current", pid))
-		if err != nil || strings.TrimSpace(string(label)) != "unconfined" {
+		if err != nil || strings.TrimSpace(string(label)) != "davit-security-test (enforce)" {
 			t.Errorf("the label is %q, %v", label, err)
 		}
 	})
+	b.remove() // before the profile, which ends its hold on the process
 }
