@@ -56,7 +56,9 @@ func (s Spec) mount(l *layers) error {
 	return unix.MoveMount(int(overlay.Fd()), "", int(l.target.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 }
 
-// takesLists says whether overlayfs takes its layers one by one.
+// takesLists says whether overlayfs takes its layers one by one. Before it knew
+// the new calls it took any option, and told only at the end: so it is asked for
+// one that does not exist, too.
 //
 // Linux 6.7: the parameter lowerdir+.
 var takesLists = sync.OnceValue(func() bool {
@@ -65,7 +67,8 @@ var takesLists = sync.OnceValue(func() bool {
 		return !errors.Is(err, unix.ENOSYS) // any other error is told by Mount
 	}
 	defer fs.Close()
-	return unix.FsconfigSetString(int(fs.Fd()), "lowerdir+", "/") == nil
+	takesAnything := unix.FsconfigSetString(int(fs.Fd()), "no-such-option", "/") == nil
+	return !takesAnything && unix.FsconfigSetString(int(fs.Fd()), "lowerdir+", "/") == nil
 })
 
 // openOverlay begins an overlay.
