@@ -24,6 +24,8 @@ const (
 	Unpacking Phase = "unpacking"
 	// Unpacked: the layer is there, verified.
 	Unpacked Phase = "unpacked"
+	// Writing: bytes of a blob are being written somewhere else.
+	Writing Phase = "writing"
 	// Retrying: the connection broke; what is there already is kept.
 	Retrying Phase = "retrying"
 )

@@ -57,18 +57,54 @@ func (o *operation) add(ctx context.Context, img *image.Image, names []image.Nam
 	if err := o.pin(ctx, append(pins(img), chainPins(img)...)...); err != nil {
 		return err
 	}
-	if err := o.blobs(ctx, img, opts); err != nil {
+	if err := o.bring(ctx, img, opts); err != nil {
 		return err
-	}
-	if opts.Unpack != nil {
-		if _, err := o.layers(ctx, img, *opts.Unpack); err != nil {
-			return err
-		}
 	}
 	return o.store.change(ctx, func(x *index) error {
 		x.name(img.Descriptor(), names, origins(img, opts.Source))
 		return nil
 	})
+}
+
+// bring fetches the blobs, and meanwhile unpacks those layers that have come, if
+// that is wanted.
+func (o *operation) bring(ctx context.Context, img *image.Image, opts AddOptions) error {
+	there := newArrivals(img)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return o.blobs(ctx, img, opts, there) })
+	if opts.Unpack != nil {
+		g.Go(func() error {
+			_, err := o.layers(ctx, img, *opts.Unpack, there)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// arrivals tell which blobs of an image have come. nil: all have.
+type arrivals map[v1.Hash]chan struct{}
+
+func newArrivals(img *image.Image) arrivals {
+	a := arrivals{}
+	for _, d := range img.LayerDescriptors() {
+		if a[d.Digest] == nil {
+			a[d.Digest] = make(chan struct{})
+		}
+	}
+	return a
+}
+
+// wait waits until a blob has come.
+func (a arrivals) wait(ctx context.Context, h v1.Hash) error {
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a[h]:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // pins are the names of an image's blobs.
@@ -94,15 +130,22 @@ func origins(img *image.Image, source image.Name) []string {
 
 // blobs brings all blobs of an image, the small ones last: the layers are what
 // can be refused.
-func (o *operation) blobs(ctx context.Context, img *image.Image, opts AddOptions) error {
+func (o *operation) blobs(ctx context.Context, img *image.Image, opts AddOptions, there arrivals) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel(opts.Parallel))
 	seen := map[v1.Hash]bool{}
 	for _, d := range img.LayerDescriptors() {
-		if !seen[d.Digest] {
-			seen[d.Digest] = true
-			g.Go(func() error { return o.blob(gctx, img, d, opts.Progress) })
+		if seen[d.Digest] {
+			continue
 		}
+		seen[d.Digest] = true
+		g.Go(func() error {
+			err := o.blob(gctx, img, d, opts.Progress)
+			if err == nil {
+				close(there[d.Digest])
+			}
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err

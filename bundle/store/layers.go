@@ -75,7 +75,7 @@ func (s *Store) Layers(ctx context.Context, img *Image, o LayerOptions) (*Layers
 	l := &Layers{op: op}
 	err = op.use(ctx, img.Image)
 	if err == nil {
-		l.Dirs, err = op.layers(ctx, img.Image, o)
+		l.Dirs, err = op.layers(ctx, img.Image, o, nil)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("unpacking image %s: %w", img.ID(), err), op.end())
@@ -130,8 +130,9 @@ type task struct {
 	settled chan struct{}
 }
 
-// layers unpacks what is missing, and gives the directories for overlayfs.
-func (o *operation) layers(ctx context.Context, img *image.Image, opts LayerOptions) ([]string, error) {
+// layers unpacks what is missing, as soon as its blobs are there, and gives the
+// directories for overlayfs.
+func (o *operation) layers(ctx context.Context, img *image.Image, opts LayerOptions, there arrivals) ([]string, error) {
 	tasks := o.tasks(img, opts)
 	defer func() {
 		for _, t := range tasks {
@@ -145,7 +146,7 @@ func (o *operation) layers(ctx context.Context, img *image.Image, opts LayerOpti
 			return nil, err
 		}
 	}
-	if err := unpackAll(ctx, tasks, opts.parallel()); err != nil {
+	if err := unpackAll(ctx, tasks, opts.parallel(), there); err != nil {
 		return nil, errors.Join(err, discard(tasks))
 	}
 	if err := o.publish(tasks); err != nil {

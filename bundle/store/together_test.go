@@ -194,3 +194,42 @@ func TestModes(t *testing.T) {
 		}()
 	}
 }
+
+// gated has a blob that comes only when it may.
+type gated struct {
+	image.Blobs
+	digest v1.Hash
+	open   chan struct{}
+}
+
+func (g gated) OpenBlob(ctx context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
+	if d.Digest == g.digest {
+		select {
+		case <-g.open:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return g.Blobs.OpenBlob(ctx, d, offset)
+}
+
+// TestLayersAreUnpackedAsTheyCome: the first while the last is still on its way.
+func TestLayersAreUnpackedAsTheyCome(t *testing.T) {
+	s := open(t)
+	img := sample(t, 3, 1)
+	layers := img.LayerDescriptors()
+	g := gated{img, layers[2].Digest, make(chan struct{})}
+	config, _ := img.RawConfigFile()
+	slow, err := image.FromConfig(g, config, layers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack := &LayerOptions{Progress: func(e progress.Event) {
+		if e.Phase == progress.Unpacked && e.Layer == layers[0].Digest.String() {
+			close(g.open)
+		}
+	}}
+	if _, err := s.Add(t.Context(), slow, []image.Name{name(t, "a")}, AddOptions{Unpack: unpack}); err != nil {
+		t.Fatal(err)
+	}
+}

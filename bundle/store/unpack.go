@@ -18,11 +18,14 @@ import (
 )
 
 // unpackAll unpacks layers side by side; each settles when the one below it has.
-func unpackAll(ctx context.Context, tasks []*task, parallel int) error {
+func unpackAll(ctx context.Context, tasks []*task, parallel int, there arrivals) error {
 	g, ctx := errgroup.WithContext(ctx)
 	slots := make(chan struct{}, parallel)
 	for _, t := range tasks {
 		g.Go(func() error {
+			if err := there.wait(ctx, t.d.Digest); err != nil {
+				return err
+			}
 			if t.claim == nil {
 				return t.confirm(ctx, slots)
 			}

@@ -94,7 +94,7 @@ func (w *writer) blobs(ctx context.Context, items []layout.Found, report progres
 		if err := w.header(layout.BlobPath(b.Descriptor.Digest), b.Descriptor.Size); err != nil {
 			return err
 		}
-		count := &progress.Counter{Func: report, Event: progress.Event{Phase: progress.Downloading, Layer: b.Descriptor.Digest.String(), Total: b.Descriptor.Size}}
+		count := &progress.Counter{Func: report, Event: progress.Event{Phase: progress.Writing, Layer: b.Descriptor.Digest.String(), Total: b.Descriptor.Size}}
 		if err := b.Copy(ctx, io.MultiWriter(w.tar, count)); err != nil {
 			return err
 		}
