@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := alone()
+	if err == nil {
+		err = run(ctx, os.Args[1:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "unpack:", err)
+		os.Exit(1)
+	}
+}
+
+// alone goes on in a mount namespace of its own: others that are made meanwhile
+// would keep the file systems of runs that are over.
+func alone() error {
+	const mark = "DAVIT_UNPACK_ALONE=1"
+	if slices.Contains(os.Environ(), mark) {
+		return nil
+	}
+	path, err := exec.LookPath("unshare")
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := append([]string{path, "--mount", "--propagation", "private", self}, os.Args[1:]...)
+	return unix.Exec(path, args, append(os.Environ(), mark))
+}
+
+// run measures what the arguments ask for, and prints a table for each image.
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("unpack", flag.ContinueOnError)
+	images := flags.String("images", "", "the `LAYOUT` with the images")
+	rounds := flags.Int("rounds", 3, "measure each tool so often")
+	only := flags.String("only", "", "measure only these `TOOLS`")
+	which := flags.String("image", "busybox-gzip,busybox-zstd,debian-gzip,debian-zstd", "unpack these `IMAGES`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	name, path, ok := strings.Cut(flags.Arg(0), "=")
+	if *images == "" || !ok || flags.NArg() != 1 {
+		return errors.New("-images LAYOUT or NAME=PATH is missing")
+	}
+	layout, err := filepath.Abs(*images)
+	if err != nil {
+		return err
+	}
+	program, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(tools(name, program), func(t tool) bool {
+		return *only != "" && !slices.Contains(strings.Split(*only, ","), t.name)
+	})
+	if len(chosen) == 0 {
+		return fmt.Errorf("no tool is named %s", *only)
+	}
+	d, err := newDisk(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.remove()
+	for _, image := range strings.Split(*which, ",") {
+		if err := measureImage(ctx, d, layout, image, chosen, *rounds); err != nil {
+			return fmt.Errorf("image %s: %w", image, err)
+		}
+	}
+	return nil
+}
+
+// measureImage measures all tools with one image, in turns.
+func measureImage(ctx context.Context, d *disk, layout, image string, tools []tool, rounds int) error {
+	in, err := prepare(ctx, d.dir, layout, image)
+	if err != nil {
+		return err
+	}
+	results := map[string][]result{}
+	for round := range rounds {
+		for i := range tools {
+			t := tools[(i+round)%len(tools)]
+			if _, err := exec.LookPath(t.needs); err != nil {
+				continue
+			}
+			r, err := measure(ctx, d, t, in)
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			results[t.name] = append(results[t.name], r)
+		}
+	}
+	printTable(os.Stdout, image, in, tools, results)
+	return nil
+}
