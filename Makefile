@@ -13,7 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # who else unpacks images.
 TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
-BENCH_PACKAGES = runc crun time containerd
+BENCH_PACKAGES = runc crun time containerd zstd
 # What a guest to test in is made of and runs on.
 VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
 PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
@@ -23,12 +23,15 @@ VM_TESTS    ?= all
 # make bench PEERS='crun127=/path/to/crun' BENCH_FLAGS='-n 200 -only run'
 PEERS       ?=
 BENCH_FLAGS ?=
+# make bench-unpack UNPACK_FLAGS='-rounds 5 -image debian-gzip'; the images stay in UNPACK_IMAGES
+UNPACK_FLAGS  ?=
+UNPACK_IMAGES ?= /var/tmp/davit-images
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench bench-shim sweep leaks kills demo install generate clean
+.PHONY: help deps build test security vm bench bench-shim bench-unpack sweep leaks kills demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -67,6 +70,10 @@ bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 bench-shim: deps build ## measure the shim beside containerd's own, through Debian's containerd
 	$(GO) run ./conformance/shimbench $(BENCH_FLAGS) io.containerd.runc.v2= io.containerd.davit.v2=bin/containerd-shim-davit-v2
 
+bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo and tar, as root
+	$(GO) run ./conformance/images -o $(UNPACK_IMAGES)
+	$(GO) run ./conformance/unpack -images $(UNPACK_IMAGES) $(UNPACK_FLAGS) davit-shim=bin/davit-shim
+
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit
 
@@ -76,8 +83,9 @@ kills: ## kill pulls, unpacks and commits at 200 random moments each
 leaks: deps build ## make 1,200 containers twice, and look for what is left
 	$(GO) run ./conformance/leaks $(LEAKS_FLAGS) davit=bin/davit
 
-demo: deps build ## run a container from Debian's busybox, and show its plan
+demo: deps build ## run a container from Debian's busybox, show its plan, and make an image of it
 	contrib/demo/busybox bin/davit
+	contrib/demo/image bin/davit bin/davit-shim
 
 install: build ## install programs, manual pages and completions below $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit bin/davit-shim bin/containerd-shim-davit-v2
