@@ -1,0 +1,183 @@
+package engines
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	box     = "docker.io/library/box:latest"
+	runtime = "io.containerd.davit.v2"
+)
+
+// containerd starts a containerd that has an image.
+func containerd(t *testing.T) *engine {
+	t.Helper()
+	programs := needs(t, "containerd", "ctr")
+	dir := t.TempDir()
+	e := &engine{t: t, dir: dir, client: []string{"ctr", "--address", dir + "/c"}, env: []string{"PATH=" + programs + ":" + os.Getenv("PATH")}}
+	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = %q\n", dir+"/root", dir+"/state", dir+"/c")
+	if err := os.WriteFile(dir+"/config.toml", []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.serve([]string{"version"}, "containerd", "--config", dir+"/config.toml")
+	t.Cleanup(e.stop)
+	e.must(0, "", "image", "import", image(t, box))
+	return e
+}
+
+// events are the topics of what happened to a container, in order, up to one.
+func (e *engine) events(id string) (await func(last string) []string) {
+	e.t.Helper()
+	cmd := exec.Command("ctr", "--address", e.dir+"/c", "events")
+	var out buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return func(last string) (topics []string) {
+		for end := time.Now().Add(commandTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			topics = nil
+			for line := range strings.Lines(out.String()) {
+				if f := strings.Fields(line); len(f) > 6 && strings.HasPrefix(f[5], "/tasks/") && strings.Contains(line, `"`+id+`"`) {
+					topics = append(topics, strings.TrimPrefix(f[5], "/tasks/"))
+				}
+			}
+			if slices.Contains(topics, last) {
+				return topics
+			}
+		}
+		e.t.Fatalf("of %s there is no event %s: %s", id, last, out.String())
+		return nil
+	}
+}
+
+// buffer is one that may be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(data)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestContainerd(t *testing.T) {
+	e := containerd(t)
+	await := e.events("one")
+	e.must(7, "hello", "run", "--rm", "--runtime", runtime, box, "one", "/bin/sh", "-c", "echo hello; exit 7")
+	if got, want := await("delete"), []string{"create", "start", "exit", "delete"}; !slices.Equal(got, want) {
+		t.Errorf("the events are %v, want %v", got, want)
+	}
+	e.must(1, `exec: "/bin/nothing": no such file or directory`, "run", "--rm", "--runtime", runtime, box, "two", "/bin/nothing")
+	e.must(0, "", "run", "-d", "--runtime", runtime, box, "three", "/bin/sleep", "1000")
+	e.must(4, "", "task", "exec", "--exec-id", "x", "three", "/bin/sh", "-c", "exit 4")
+	e.must(0, "", "task", "pause", "three")
+	e.must(0, "PAUSED", "task", "ls")
+	e.must(0, "", "task", "resume", "three")
+	e.must(0, "METRIC", "task", "metrics", "three")
+	e.must(0, "", "task", "rm", "--force", "three")
+}
+
+func TestContainerdOOM(t *testing.T) {
+	e := containerd(t)
+	if _, err := os.Stat("/sys/fs/cgroup/memory"); err != nil {
+		if controllers, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); !strings.Contains(string(controllers), "memory") {
+			t.Skip("needs the memory controller")
+		}
+	}
+	await := e.events("hog")
+	e.must(137, "", "run", "--rm", "--memory-limit", "33554432", "--runtime", runtime, box, "hog", "/bin/sh", "-c", hog)
+	topics := await("delete")
+	oom, exit := slices.Index(topics, "oom"), slices.Index(topics, "exit")
+	if oom < 0 || exit < oom {
+		t.Errorf("the events are %v: oom is not before exit", topics)
+	}
+}
+
+// A containerd that is killed and started again finds its containers.
+func TestContainerdRestart(t *testing.T) {
+	e := containerd(t)
+	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sleep", "1000")
+	e.daemon.Process.Kill()
+	e.daemon.Wait()
+	e.serve([]string{"version"}, e.argv...)
+	e.must(0, "RUNNING", "task", "ls")
+	e.must(4, "", "task", "exec", "--exec-id", "x", "one", "/bin/sh", "-c", "exit 4")
+	await := e.events("one")
+	e.must(0, "", "task", "kill", "--signal", "KILL", "one")
+	await("exit")
+	e.must(0, "STOPPED", "task", "ls")
+	e.must(0, "", "task", "rm", "one")
+}
+
+// A supervisor that is killed: containerd hears of the container's end, and
+// nothing is left.
+func TestContainerdShimKilled(t *testing.T) {
+	e := containerd(t)
+	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sleep", "1000")
+	await := e.events("one")
+	pid := supervisorOf(t, e.dir)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await("exit")
+	for end := time.Now().Add(commandTime); ; time.Sleep(20 * time.Millisecond) {
+		if pids := processesWith(t, e.dir+"/c"); len(pids) == 0 {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("left: processes %v", pids)
+		}
+	}
+}
+
+// supervisorOf is the pid of the one supervisor of a containerd.
+func supervisorOf(t *testing.T, dir string) int {
+	t.Helper()
+	for _, pid := range processesWith(t, dir+"/c") {
+		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); !bytes.HasPrefix(line, []byte("davit-keeper")) {
+			return pid
+		}
+	}
+	t.Fatal("there is no supervisor")
+	return 0
+}
+
+// processesWith are the pids of shims and keepers with an argument.
+func processesWith(t *testing.T, argument string) (pids []int) {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		line, _ := os.ReadFile(name)
+		if args := strings.Split(string(line), "\x00"); slices.Contains(args, argument) && slices.Contains(args, "serve") {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,178 @@
+package engines
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programs builds davit and its shim once.
+var programs = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "engines"); err != nil {
+		return "", err
+	}
+	for name, source := range map[string]string{"davit": "../../runtime", "containerd-shim-davit-v2": "../../shim/containerd-shim-davit-v2"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), source)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return dir, fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, _ := programs(); dir != "" {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// needs skips a test that cannot be run, and gives the programs' directory.
+func needs(t *testing.T, names ...string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	for _, name := range append(names, "busybox") {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("needs " + name)
+		}
+	}
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// engine is a command line, and maybe a daemon that it talks to.
+type engine struct {
+	t      *testing.T
+	dir    string
+	client []string
+	env    []string
+	daemon *exec.Cmd
+	argv   []string
+}
+
+// commandTime is more than any command takes.
+const commandTime = 60 * time.Second
+
+// run runs a command of the engine's.
+func (e *engine) run(args ...string) (output string, status int) {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.client[0], append(e.client[1:len(e.client):len(e.client)], args...)...)
+	cmd.Env = append(os.Environ(), e.env...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		e.t.Fatalf("%v: %v: %s", args, err, out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// must runs a command that must end with a status, and print a text.
+func (e *engine) must(status int, text string, args ...string) {
+	e.t.Helper()
+	out, got := e.run(args...)
+	if got != status || !strings.Contains(out, text) {
+		e.t.Errorf("%v ended with %d, want %d, and printed, without %q: %s", args, got, status, text, out)
+	}
+}
+
+// serve starts the daemon, and waits until a command of the client's succeeds.
+func (e *engine) serve(ready []string, argv ...string) {
+	e.t.Helper()
+	e.argv = argv
+	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer log.Close()
+	e.daemon = exec.Command(argv[0], argv[1:]...)
+	e.daemon.Env = append(os.Environ(), e.env...)
+	e.daemon.Stdout, e.daemon.Stderr = log, log
+	e.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
+	if err := e.daemon.Start(); err != nil {
+		e.t.Fatal(err)
+	}
+	for end := time.Now().Add(commandTime); ; {
+		if _, status := e.run(ready...); status == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			text, _ := os.ReadFile(filepath.Join(e.dir, "log"))
+			e.t.Fatalf("%s does not answer: %s", argv[0], text)
+		}
+	}
+}
+
+func (e *engine) stop() {
+	e.daemon.Process.Signal(syscall.SIGTERM)
+	e.daemon.Wait()
+}
+
+// layer is a file system of busybox alone, as an archive.
+func layer(t *testing.T) []byte {
+	t.Helper()
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive(t, map[string][]byte{"bin/sh": program, "bin/sleep": program, "bin/tty": program})
+}
+
+func archive(t *testing.T, files map[string][]byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for name, data := range files {
+		err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))})
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	return out.Bytes()
+}
+
+// image writes an image in docker's form, and gives its path.
+func image(t *testing.T, name string) string {
+	t.Helper()
+	l := layer(t)
+	config, err1 := json.Marshal(map[string]any{
+		"architecture": "amd64", "os": "linux", "config": map[string]any{"Env": []string{"PATH=/bin"}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(l))}},
+	})
+	manifest, err2 := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{name}, "Layers": []string{"layer.tar"}}})
+	path := filepath.Join(t.TempDir(), "image.tar")
+	err3 := os.WriteFile(path, archive(t, map[string][]byte{"config.json": config, "manifest.json": manifest, "layer.tar": l}), 0o600)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
