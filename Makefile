@@ -11,9 +11,9 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # What the tests and the demo need: a static busybox as a root file system, the
 # programs that write id maps of a user namespace, what the tests look with, and
 # who else unpacks images.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
-BENCH_PACKAGES = runc crun time containerd zstd
+BENCH_PACKAGES = runc crun time
 # What a guest to test in is made of and runs on.
 VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
 PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
