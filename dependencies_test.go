@@ -10,6 +10,8 @@ import (
 // Outside what the project exists for, a well-kept library beats own code.
 var dependencies = map[string]string{
 	"github.com/checkpoint-restore/go-criu/v8": "the messages that criu, which checkpoints and restores, takes and gives",
+	"github.com/containerd/cgroups/v3":         "containerd's metrics, in tests: to check our encoding of them against",
+	"github.com/containerd/containerd/api":     "containerd's messages, in tests: to check ours against",
 	"github.com/containerd/console":            "pseudo-terminals: raw mode, sizes, pty pairs",
 	"github.com/containernetworking/cni":       "runs CNI's plugins, which make containers' networks",
 	"github.com/coreos/go-systemd/v22":         "systemd's D-Bus interface, for cgroups that systemd manages",

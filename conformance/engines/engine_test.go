@@ -79,7 +79,7 @@ func (e *engine) run(args ...string) (output string, status int) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.client[0], append(e.client[1:len(e.client):len(e.client)], args...)...)
 	cmd.Env = append(os.Environ(), e.env...)
-	cmd.WaitDelay = time.Second
+	cmd.Dir, cmd.WaitDelay = e.dir, time.Second // conmon leaves a file where it is started
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -45,6 +45,7 @@ type BootstrapResult struct {
 	Protocol     string
 	Capabilities []uint64
 	Metadata     map[string]string
+	Extensions   []Extension
 }
 
 // Fields are those of BootstrapResult.
@@ -54,6 +55,7 @@ func (m *BootstrapResult) Fields(c *protobuf.Coder) {
 	c.Text(3, &m.Protocol)
 	c.Numbers(4, &m.Capabilities)
 	c.Map(5, &m.Metadata)
+	protobuf.Many(c, 6, &m.Extensions)
 }
 
 // RuntimeRequest is the protocol's.
