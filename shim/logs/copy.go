@@ -18,6 +18,12 @@ func Copy(ctx context.Context, path string, q Query, out Output) error {
 	return Read(ctx, path, q, c.copy)
 }
 
+// CopyJournal is Copy of a container's output in the journal; see ReadJournal.
+func CopyJournal(ctx context.Context, id string, q Query, out Output) error {
+	c := copier{out: out}
+	return ReadJournal(ctx, id, q, c.copy)
+}
+
 type copier struct {
 	out   Output
 	begun [2]bool // the stream is in the middle of a line

@@ -23,7 +23,8 @@
 //
 // A Writer belongs to one goroutine, starts none, and allocates nothing a line.
 // [Read] and [Copy] are for other processes: they need nothing but the files,
-// and follow them by inotify, also across rotation.
+// and follow them by inotify, also across rotation. [ReadJournal] and
+// [CopyJournal] are the same of the journal, through journalctl.
 //
 // The package is not for the records of davit's own programs, nor for deciding
 // which containers there are.
