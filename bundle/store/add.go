@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/progress"
@@ -29,8 +30,8 @@ type AddOptions struct {
 }
 
 // Add copies an image into the store and names it. Each blob is verified. An
-// image that is refused leaves the store as it was; an interrupted one goes on
-// where it was when it is added again.
+// image that is refused, or for which there is no space, leaves the store as it
+// was; an interrupted one goes on where it was when it is added again.
 //
 // A manifest of Docker's format is kept in OCI's, so that other tools can read
 // the store; the image's ID stays.
@@ -44,7 +45,7 @@ func (s *Store) Add(ctx context.Context, img *image.Image, names []image.Name, o
 		return nil, fmt.Errorf("adding an image: %w", err)
 	}
 	err = op.add(ctx, oci, names, o)
-	if image.IsRejected(err) {
+	if image.IsRejected(err) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		err = errors.Join(err, op.undo(context.WithoutCancel(ctx)))
 	}
 	if err = errors.Join(err, op.end()); err != nil {

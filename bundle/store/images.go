@@ -146,7 +146,7 @@ func (s *Store) byID(ctx context.Context, x *index, ref string) (*Image, error) 
 
 // Tag gives an image of the store another name. Whichever image has it loses it.
 func (s *Store) Tag(ctx context.Context, img *Image, name image.Name) error {
-	if name.Tag() == "" {
+	if !isTag(name) {
 		return fmt.Errorf("tagging %s: a name with a digest is none that can be given", name)
 	}
 	return s.change(ctx, func(x *index) error {

@@ -82,12 +82,8 @@ func (x *index) name(d v1.Descriptor, names []image.Name, origins []string) {
 	d.Annotations = nil
 	origins = merge(x.origins(d.Digest), origins)
 	for _, n := range names {
-		if n.Tag() != "" {
+		if isTag(n) {
 			x.unname(n)
-		}
-	}
-	for _, n := range names {
-		if n.Tag() != "" {
 			x.entries = append(x.entries, named(d, tagged(n)))
 		}
 	}
@@ -95,6 +91,13 @@ func (x *index) name(d v1.Descriptor, names []image.Name, origins []string) {
 		x.entries = append(x.entries, d)
 	}
 	x.tidy(d.Digest, origins)
+}
+
+// isTag tells whether a name can be given. One with a digest names one image for
+// ever, whatever tag stands in it.
+func isTag(n image.Name) bool {
+	_, digested := n.Digest()
+	return !digested && n.Tag() != ""
 }
 
 // tagged is a name as the index has it: without its digest.

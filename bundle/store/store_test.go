@@ -18,6 +18,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
 )
@@ -415,5 +416,72 @@ func TestRunningOperationIsNotCollected(t *testing.T) {
 	l.Close()
 	if c, err := s.Collect(ctx); err != nil || c.Layers != 2 || c.Blobs != 4 {
 		t.Errorf("collected %+v, %v; want 2 layers and 4 blobs", c, err)
+	}
+}
+
+// TestDamagedBlob: what a disk has lost is fetched again.
+func TestDamagedBlob(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	img := add(t, s, sample(t, 2, 1), "a")
+	path := s.blobPath(img.LayerDescriptors()[1].Digest)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Layers(ctx, img, LayerOptions{}); err == nil || image.IsRejected(err) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("got %v, want what is the matter", err)
+	}
+	l, err := s.Layers(ctx, add(t, s, sample(t, 2, 1), "a"), LayerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
+
+// TestNoSpace: what did not fit leaves nothing.
+func TestNoSpace(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("davit-test", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("mounting a tmpfs, which takes root: %v", err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	s, err := Open(filepath.Join(dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, sample(t, 1, 1), "a")
+	before := listing(t, s)
+	for _, o := range []AddOptions{{}, {Unpack: &LayerOptions{}}} {
+		_, err = s.Add(t.Context(), layered(t, archiveOf(5, 1), noise(3<<20, 1)), []image.Name{name(t, "b")}, o)
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("got %v, want ENOSPC", err)
+		}
+		sameList(t, "when there was no space", listing(t, s), before)
+	}
+	_, err = s.Add(t.Context(), layered(t, archiveWith("zeros", make([]byte, 3<<20))), []image.Name{name(t, "b")}, AddOptions{Unpack: &LayerOptions{}})
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("got %v, want ENOSPC", err)
+	}
+	sameList(t, "when there was no space to unpack", listing(t, s), before)
+}
+
+// TestNameWithDigest: it is found by it, and has no tag.
+func TestNameWithDigest(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	img := sample(t, 1, 1)
+	full := name(t, "a:1@"+img.Origins()[0].String())
+	added, err := s.Add(ctx, img, []image.Name{full}, AddOptions{Source: full})
+	if err != nil || len(added.Names) != 0 {
+		t.Fatalf("got %v, %v", added, err)
+	}
+	if got, err := s.Get(ctx, full.String()); err != nil || got.ID() != img.ID() {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if s.Tag(ctx, added, full) == nil {
+		t.Error("a name with a digest was given")
 	}
 }

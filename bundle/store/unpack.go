@@ -53,7 +53,7 @@ func (t *task) unpack(ctx context.Context, slots chan struct{}) error {
 	unsettled, err := t.read(ctx)
 	<-slots
 	if err != nil {
-		return rejected(t.d, err)
+		return t.fault(ctx, err)
 	}
 	if len(t.below) > 0 {
 		select {
@@ -64,7 +64,7 @@ func (t *task) unpack(ctx context.Context, slots chan struct{}) error {
 	}
 	result, err := unsettled.Settle(ctx, t.lower())
 	if err != nil {
-		return rejected(t.d, err)
+		return t.fault(ctx, err)
 	}
 	t.about = unpacked{Chain: t.chain, DiffID: t.diffID, Opaque: result.Opaque}
 	t.o.Progress.Report(progress.Event{Phase: progress.Unpacked, Layer: t.d.Digest.String(), Done: t.d.Size, Total: t.d.Size})
@@ -136,16 +136,34 @@ func (t *task) confirm(ctx context.Context, slots chan struct{}) error {
 		return err
 	})
 	if err != nil {
-		return rejected(t.d, err)
+		return t.fault(ctx, err)
 	}
 	return os.WriteFile(mark, nil, 0o600)
 }
 
-// rejected tells what is wrong with a layer from what is wrong with the machine.
-func rejected(d v1.Descriptor, err error) error {
+// fault tells what is wrong with a layer from what is wrong with the machine. A
+// blob that is not any more what it was goes, so that it can be fetched again.
+func (t *task) fault(ctx context.Context, err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("layer %s: %w", d.Digest, err)
+		return fmt.Errorf("layer %s: %w", t.d.Digest, err)
 	}
-	return &image.RejectedError{Reason: "layer " + d.Digest.String(), Err: err}
+	if !t.op.store.isDamaged(ctx, t.d) {
+		return &image.RejectedError{Reason: "layer " + t.d.Digest.String(), Err: err}
+	}
+	return errors.Join(fmt.Errorf("layer %s: its blob was damaged on disk, and is removed [fetch the image again]", t.d.Digest), remove(t.op.store.blobPath(t.d.Digest)))
+}
+
+// isDamaged tells whether a blob of the store has other bytes than it had.
+func (s *Store) isDamaged(ctx context.Context, d v1.Descriptor) bool {
+	f, err := s.OpenBlob(ctx, d, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	v, err := image.NewVerifier(f, d)
+	if err == nil {
+		_, err = io.Copy(io.Discard, &stoppable{ctx, v})
+	}
+	return image.IsRejected(err)
 }
