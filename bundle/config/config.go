@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -113,6 +114,9 @@ func (m *maker) resources() error {
 	limits := m.o.Resources
 	limits.Devices = devices
 	m.gen.Config.Linux.Resources = &limits
+	if reflect.DeepEqual(limits, specs.LinuxResources{}) {
+		m.gen.Config.Linux.Resources = nil
+	}
 	m.gen.SetLinuxCgroupsPath(m.o.CgroupsPath)
 	return nil
 }

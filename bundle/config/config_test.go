@@ -103,6 +103,8 @@ func TestGolden(t *testing.T) {
 			specs.NetworkNamespace: {Host: true}, specs.PIDNamespace: {Host: true}, specs.IPCNamespace: {Host: true},
 		}}, debian},
 		{"privileged", Options{Privileged: true}, debian},
+		{"rootless-single", Options{Rootless: true, UIDMappings: maps(1), GIDMappings: maps(1)}, debian},
+		{"rootless", Options{Rootless: true, UIDMappings: maps(65536), GIDMappings: maps(65536)}, debian},
 		{"resources", Options{
 			CgroupsPath: "/box", Sysctl: map[string]string{"net.core.somaxconn": "9", "kernel.shmmax": "1", "net.ipv4.ip_unprivileged_port_start": "1024"},
 			Annotations: map[string]string{"run.oci.keep_original_groups": "1"},

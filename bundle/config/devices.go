@@ -19,7 +19,9 @@ func (m *maker) devices() error {
 		m.gen.AddDevice(d.LinuxDevice)
 		rules = append(rules, rule)
 	}
-	m.gen.Config.Linux.Resources.Devices = append(rules, m.o.DeviceRules...)
+	if !m.o.Rootless {
+		m.gen.Config.Linux.Resources.Devices = append(rules, m.o.DeviceRules...)
+	}
 	return nil
 }
 

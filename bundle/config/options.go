@@ -67,6 +67,9 @@ type Options struct {
 
 	// StopSignal replaces the image's.
 	StopSignal string
+	// Rootless is for a runtime that is called by a user who is not root: without
+	// rules for devices, which nobody could set.
+	Rootless bool
 	// Annotations are handed to the runtime, which may act on them. They come
 	// from a person, never from an image.
 	Annotations map[string]string

@@ -110,8 +110,19 @@ func (m *maker) cwd() error {
 func (m *maker) user() error {
 	m.gen.SetProcessUID(m.id.UID)
 	m.gen.SetProcessGID(m.id.GID)
+	if m.o.Rootless && m.groups() == 1 {
+		return nil // nobody may set groups there: user_namespaces(7)
+	}
 	for _, gid := range m.id.Groups {
 		m.gen.AddProcessAdditionalGid(gid)
 	}
 	return nil
+}
+
+// groups counts those that the user namespace has.
+func (m *maker) groups() (n uint64) {
+	for _, r := range m.o.GIDMappings {
+		n += uint64(r.Size)
+	}
+	return n
 }

@@ -36,6 +36,10 @@ type Wanted struct {
 	// Options and Facts are for the configuration.
 	Options config.Options
 	Facts   config.Facts
+	// Inside tells that this program is in a user namespace that ends with it, the
+	// one that Options have mappings of: owners are those of the namespace, and there
+	// can be no mount. OneOwner tells that the namespace has only one user.
+	Inside, OneOwner bool
 	// Progress is told of layers that are unpacked.
 	Progress progress.Func
 }
@@ -48,8 +52,11 @@ func Make(ctx context.Context, w Wanted) (*Bundle, error) {
 	}
 	b := &Bundle{Dir: dir, Record: Record{
 		Store: w.Store.Root(), Hold: holdName(dir), Image: w.Image.Descriptor().Digest.String(), Name: w.Name,
-		Volatile: w.Volatile, UIDs: w.Options.UIDMappings, GIDs: w.Options.GIDMappings,
+		Volatile: w.Volatile, OneOwner: w.OneOwner,
 	}}
+	if !w.Inside {
+		b.UIDs, b.GIDs = w.Options.UIDMappings, w.Options.GIDMappings
+	}
 	made, err := b.begin()
 	if err != nil {
 		return nil, fmt.Errorf("making bundle %s: %w", dir, err)
@@ -163,6 +170,9 @@ func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
 	if err != nil {
 		return err
 	}
+	if w.Inside {
+		support.Overlay, support.Reason = false, "an overlay would be gone when this command ends [it needs root, or a user namespace that stays]"
+	}
 	if w.Form == Overlay && !support.Overlay {
 		return errors.New(support.Reason)
 	}
@@ -191,7 +201,7 @@ func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
 
 // layerOptions say how the layers are unpacked.
 func (b *Bundle) layerOptions() layer.Options {
-	o := layer.Options{UIDs: b.UIDs, GIDs: b.GIDs}
+	o := layer.Options{UIDs: b.UIDs, GIDs: b.GIDs, OneOwner: b.OneOwner}
 	if b.Userxattr {
 		o.Namespace = layer.User
 	}

@@ -43,6 +43,7 @@ type Record struct {
 	Lower     []string               `json:"lower,omitempty"` // the layers, the nearest first
 	Userxattr bool                   `json:"userxattr,omitempty"`
 	Volatile  bool                   `json:"volatile,omitempty"`
+	OneOwner  bool                   `json:"oneOwner,omitempty"`
 	UIDs      []specs.LinuxIDMapping `json:"uids,omitempty"`
 	GIDs      []specs.LinuxIDMapping `json:"gids,omitempty"`
 	// StopSignal is what asks the program to end.

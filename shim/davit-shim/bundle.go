@@ -74,6 +74,9 @@ func (p *program) bundle(ctx context.Context, b bundling, args []string) error {
 		return found.Mount(ctx)
 	}
 	w, err := b.wanted(args[1], args[2:])
+	if err == nil {
+		err = p.asUser(w)
+	}
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,11 @@ func (p *program) export(ctx context.Context, ref string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	layers, err := s.Layers(ctx, img, store.LayerOptions{Layer: layerOptions()})
+	how, err := layerOptions()
+	if err != nil {
+		return err
+	}
+	layers, err := s.Layers(ctx, img, store.LayerOptions{Layer: how})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type program struct {
 	in       *os.File
 	out, err io.Writer
 	globals  globals
+	inside   bool // in a user namespace that ends with this call
 	now      func() time.Time
 }
 
@@ -43,8 +44,12 @@ func (p *program) run(args []string) int {
 	root := p.tree()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	var status exitStatus
+	switch {
+	case err == nil:
 		return 0
+	case errors.As(err, &status):
+		return int(status)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
@@ -81,6 +86,7 @@ func (p *program) tree() *cobra.Command {
 			return nil
 		},
 	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return p.enter(cmd) }
 	p.globals.add(root.Flags())
 	root.Flags().BoolP("help", "h", false, "show help")
 	root.Flags().BoolP("version", "v", false, "print the version")

@@ -36,7 +36,7 @@ func (t *transfer) addPlatform(cmd *cobra.Command) {
 
 func (t *transfer) addUnpack(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.unpack, "unpack", os.Geteuid() == 0, "unpack the layers too, so that what is wrong with them shows now")
-	cmd.Flags().Lookup("unpack").DefValue = "true, for root"
+	cmd.Flags().Lookup("unpack").DefValue = "true" // which it is, when another user goes on as root
 }
 
 // watch runs work whose progress is shown.
@@ -96,7 +96,11 @@ func add(ctx context.Context, s *store.Store, found []source.Found, t transfer, 
 		before := ids(ctx, s, f.Names)
 		o := store.AddOptions{Source: f.Repository, Progress: report}
 		if t.unpack {
-			o.Unpack = &store.LayerOptions{Layer: layerOptions(), Progress: report}
+			how, err := layerOptions()
+			if err != nil {
+				return all, err
+			}
+			o.Unpack = &store.LayerOptions{Layer: how, Progress: report}
 		}
 		img, err := s.Add(ctx, f.Image, tagged(f.Names), o)
 		if err != nil {

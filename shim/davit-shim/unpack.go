@@ -16,6 +16,7 @@ import (
 	"github.com/davit-containers/davit/bundle/layer"
 	"github.com/davit-containers/davit/bundle/progress"
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/rootless"
 )
 
 // unpackCommand is davit-shim unpack.
@@ -44,11 +45,15 @@ func (p *program) unpack(ctx context.Context, t transfer, args []string) error {
 	if err != nil {
 		return err
 	}
+	how, err := layerOptions()
+	if err != nil {
+		return err
+	}
 	return p.watch(t, func(report progress.Func) error {
 		if len(args) > 1 {
-			return unpackInto(ctx, s, img, args[1], report)
+			return unpackInto(ctx, s, img, args[1], how, report)
 		}
-		layers, err := s.Layers(ctx, img, store.LayerOptions{Layer: layerOptions(), Progress: report})
+		layers, err := s.Layers(ctx, img, store.LayerOptions{Layer: how, Progress: report})
 		if err != nil {
 			return err
 		}
@@ -60,15 +65,16 @@ func (p *program) unpack(ctx context.Context, t transfer, args []string) error {
 }
 
 // layerOptions are how layers are unpacked on this machine.
-func layerOptions() layer.Options {
-	if userns.RunningInUserNS() {
-		return layer.Options{Namespace: layer.User}
+func layerOptions() (layer.Options, error) {
+	if !userns.RunningInUserNS() {
+		return layer.Options{}, nil
 	}
-	return layer.Options{}
+	mapping, err := rootless.Current()
+	return layer.Options{Namespace: layer.User, OneOwner: mapping.OneID}, err
 }
 
 // unpackInto unpacks an image into a plain directory.
-func unpackInto(ctx context.Context, s *store.Store, img *store.Image, dir string, report progress.Func) error {
+func unpackInto(ctx context.Context, s *store.Store, img *store.Image, dir string, how layer.Options, report progress.Func) error {
 	using, err := s.Use(ctx, img)
 	if err != nil {
 		return err
@@ -79,7 +85,7 @@ func unpackInto(ctx context.Context, s *store.Store, img *store.Image, dir strin
 		return fmt.Errorf("unpacking into %s: %w", dir, err)
 	}
 	defer target.Close()
-	plain := layer.NewPlain(target, layerOptions())
+	plain := layer.NewPlain(target, how)
 	diffIDs := img.DiffIDs()
 	for i, d := range img.LayerDescriptors() {
 		if err := apply(ctx, s, plain, d, diffIDs[i], report); err != nil {

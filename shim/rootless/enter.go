@@ -198,3 +198,7 @@ func statusOf(err error) (int, error) {
 	}
 	return status.ExitStatus(), nil
 }
+
+// Again tells, before [Enter], whether this is the program that was run again: its
+// user namespace and its mounts end with it.
+func Again() bool { return strings.HasPrefix(os.Getenv(stageVar), stageInside+":") }
