@@ -113,7 +113,7 @@ func (u *unpacker) takeAlong(n *node, below *lowerFile) error {
 		if found == nil || found.part.base != below.part.base {
 			continue
 		}
-		other := parent.add(base)
+		other := u.add(parent, base)
 		other.seq = n.seq
 		if err := u.link(n, other); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (u *unpacker) shown(path string, base int) (*node, error) {
 			if below, err := u.sub(view, name); below == nil || err != nil {
 				return nil, err
 			}
-			next = at.add(name)
+			next = u.add(at, name)
 			u.imply(next)
 		}
 		at = next

@@ -25,6 +25,9 @@ func (u *unpacker) followLinks() error {
 				continue
 			}
 			progress = true
+			if err := u.ctx.Err(); err != nil {
+				return err
+			}
 			if err := u.followNode(n); err != nil {
 				return &EntryError{n.path(), err}
 			}

@@ -203,12 +203,55 @@ func TestLimits(t *testing.T) {
 	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "5000 entries") {
 		t.Errorf("got error %v, want one of 5000 entries", err)
 	}
+	implied := Tar(t, Whiteout(strings.Repeat("a/", 1000)+"x"), Whiteout(strings.Repeat("b/", 1000)+"x"))
+	_, err = Unpack(context.Background(), openDir(t, t.TempDir()), bytes.NewReader(implied), Options{Limits: Limits{Entries: 1500}})
+	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "1500 entries") {
+		t.Errorf("got error %v, want one of 1500 entries", err)
+	}
 	files := Tar(t, File("a", "12345"), File("b", "12345"))
 	_, err = Unpack(context.Background(), openDir(t, t.TempDir()), bytes.NewReader(files), Options{Limits: Limits{Bytes: 9}})
 	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "9 bytes") {
 		t.Errorf("got error %v, want one of 9 bytes", err)
 	}
 }
+
+func TestMemoryOfEntries(t *testing.T) {
+	const entries = 100_000
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var u *unpacker
+	form := &peeking{blocks: &endless{t: t}, left: entries, at: func() {
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+	}}
+	u = newUnpacker(context.Background(), -1, Options{})
+	u.base = int(openDir(t, t.TempDir()).Fd())
+	if err := u.unpack(form)(); err != nil {
+		t.Fatal(err)
+	}
+	if each := (after.HeapAlloc - before.HeapAlloc) / entries; each > 300 {
+		t.Errorf("an entry takes %d bytes", each)
+	}
+	runtime.KeepAlive(u)
+}
+
+// peeking is the beginning of an archive, and something done at its end.
+type peeking struct {
+	blocks *endless
+	left   int
+	at     func()
+}
+
+func (p *peeking) Next() ([]byte, error) {
+	if p.left--; p.left < 0 {
+		p.at()
+		return nil, io.EOF
+	}
+	return p.blocks.Next()
+}
+
+func (p *peeking) Read([]byte) (int, error) { return 0, io.EOF }
 
 func TestTruncatedArchive(t *testing.T) {
 	needRoot(t)

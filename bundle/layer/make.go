@@ -160,7 +160,7 @@ func (u *unpacker) special(dir int, n *node, m *meta) error {
 		number = unix.Mkdev(uint32(e.Major), uint32(e.Minor))
 	}
 	err := unix.Mknodat(dir, n.name, format|m.mode, int(number))
-	if err == unix.EPERM && u.inUserns && format != unix.S_IFIFO {
+	if err == unix.EPERM && u.limited && format != unix.S_IFIFO {
 		u.o.skipped(n.path(), "device: "+err.Error())
 		return u.placeholder(dir, n, m)
 	}

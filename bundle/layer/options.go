@@ -40,7 +40,7 @@ type Options struct {
 	// namespace needs none.
 	UIDs, GIDs []specs.LinuxIDMapping
 	// OneOwner leaves all files to who unpacks: for a user namespace with one
-	// user only.
+	// user only, or for who is not root.
 	OneOwner bool
 	// Namespace is that of the overlay form. Empty means Trusted.
 	Namespace Namespace
@@ -48,16 +48,17 @@ type Options struct {
 	// Progress, where set, is told now and then how many bytes of the archive
 	// were read.
 	Progress func(bytes int64)
-	// Skipped, where set, is told what could not be had on this machine and was
-	// left out: devices and some extended attributes in a user namespace, or
-	// attributes that the file system does not have.
+	// Skipped, where set, is told what could not be had and was left out:
+	// devices and some extended attributes in a user namespace or without
+	// privileges, or attributes that the file system does not have. An empty file
+	// without permissions is in the place of such a device.
 	Skipped func(name, what string)
 }
 
 // Limits bound what one layer may be. A limit of zero means the default.
 type Limits struct {
-	// Entries is how many files a layer may have. What the unpacker remembers
-	// of each takes about 200 bytes.
+	// Entries is how many entries a layer may have, and how many files and
+	// directories. What is remembered of each takes about 200 bytes.
 	Entries int
 	// Depth is how many directories may be inside of each other.
 	Depth int

@@ -90,7 +90,7 @@ func (u *unpacker) whiteout(dir, base string) error {
 	}
 	n := parent.child(base)
 	if n == nil {
-		n = parent.add(base)
+		n = u.add(parent, base)
 	}
 	n.hides = true
 	parent.mark()
@@ -131,7 +131,7 @@ func (u *unpacker) step(at *node, name string) (*node, error) {
 	n := at.child(name)
 	switch {
 	case n == nil:
-		n = at.add(name)
+		n = u.add(at, name)
 	case n.kind == directory:
 		return n, nil
 	case n.kind == symlink:
@@ -142,7 +142,7 @@ func (u *unpacker) step(at *node, name string) (*node, error) {
 		}
 	}
 	u.imply(n)
-	return n, nil
+	return n, u.checkEntries()
 }
 
 // imply makes a node a directory that has no entry.

@@ -21,13 +21,16 @@ type unpacker struct {
 	dirs *cache
 	self owner // who owns what we make
 	// masked says that the process's umask applies to us.
-	masked   bool
-	inUserns bool
+	masked bool
+	// limited says that we may not do all that layers ask for: we are in a user
+	// namespace, or not root.
+	limited bool
 
 	tar      *tarstream.Reader
 	entry    *tarstream.Entry
 	seq      uint32
 	mtime    stamp // of directories that become necessary
+	nodes    int
 	bytes    int64
 	reported int64
 	scratch  []byte
@@ -81,7 +84,7 @@ func newUnpacker(ctx context.Context, base int, o Options) *unpacker {
 	root := &node{kind: directory, dir: &dirPart{made: true, mode: 0o700}}
 	return &unpacker{
 		o: o, ctx: ctx, base: base, root: root, dirs: newCache(),
-		self: owner{os.Geteuid(), os.Getegid()}, inUserns: inUserNamespace(),
+		self: owner{os.Geteuid(), os.Getegid()}, limited: os.Geteuid() != 0 || inUserNamespace(),
 	}
 }
 
@@ -146,8 +149,8 @@ func (u *unpacker) next() error {
 	if err := u.ctx.Err(); err != nil {
 		return err
 	}
-	if int(u.seq) > u.o.Limits.Entries {
-		return fmt.Errorf("%w: it has more than %d entries", ErrInvalid, u.o.Limits.Entries)
+	if err := u.checkEntries(); err != nil {
+		return err
 	}
 	path, err := cleanPath(u.entry.Name)
 	if err != nil {
@@ -168,6 +171,21 @@ func (u *unpacker) next() error {
 		return u.whiteout(dir, strings.TrimPrefix(base, whiteoutPrefix))
 	}
 	return u.file(dir, base)
+}
+
+// checkEntries refuses a layer with too many entries, or directories implied by
+// them: one entry can imply thousands.
+func (u *unpacker) checkEntries() error {
+	if limit := u.o.Limits.Entries; int(u.seq) > limit || u.nodes > limit {
+		return fmt.Errorf("%w: it has more than %d entries", ErrInvalid, limit)
+	}
+	return nil
+}
+
+// add gives a directory a child, which says nothing yet.
+func (u *unpacker) add(parent *node, name string) *node {
+	u.nodes++
+	return parent.add(name)
 }
 
 // rootEntry is the entry of the root directory.
@@ -241,7 +259,7 @@ func errDepth(limit int) error {
 func (u *unpacker) vacate(parent *node, base string) (*node, error) {
 	n := parent.child(base)
 	if n == nil {
-		n = parent.add(base)
+		n = u.add(parent, base)
 	} else if n.kind != nothing {
 		if err := u.remove(n); err != nil {
 			return nil, err

@@ -43,6 +43,9 @@ func unpackHere(at string) error {
 		if err := p.Apply(context.Background(), bytes.NewReader(archive)); err != nil {
 			return err
 		}
+		if os.Getenv("PLAIN_ONLY") != "" {
+			continue
+		}
 		dir, err := os.Open(filepath.Join(at, fmt.Sprint(i)))
 		if err != nil {
 			return err
@@ -55,6 +58,9 @@ func unpackHere(at string) error {
 			return err
 		}
 		lower = append([]*os.File{dir}, lower...)
+	}
+	if lower == nil {
+		return nil
 	}
 	merged := filepath.Join(at, "merged")
 	options := "userxattr,lowerdir=" + filepath.Join(at, "1") + ":" + filepath.Join(at, "0")
@@ -88,6 +94,17 @@ var insideLayers = [][]Item{
 // inside unpacks in a user namespace with some ids, and returns where.
 func inside(t *testing.T, ids int, env ...string) (dir, output string) {
 	t.Helper()
+	maps := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 300000, Size: ids}}
+	return as(t, &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
+		Credential: &syscall.Credential{},
+	}, env...)
+}
+
+// as unpacks in a process of that kind, which is 300000 on the host.
+func as(t *testing.T, attr *syscall.SysProcAttr, env ...string) (dir, output string) {
+	t.Helper()
 	needRoot(t)
 	dir = tempDir(t)
 	if err := os.Chmod(dir, 0o777); err != nil {
@@ -109,12 +126,7 @@ func inside(t *testing.T, ids int, env ...string) (dir, output string) {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(env, insideEnv+"="+dir)
-	maps := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 300000, Size: ids}}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
-		Credential: &syscall.Credential{},
-	}
+	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("unpacking in a user namespace: %v\n%s", err, out)
@@ -154,6 +166,22 @@ func TestInUserNamespaceWithOneID(t *testing.T) {
 		if e.UID != 300000 || e.GID != 300000 {
 			t.Errorf("%s belongs to %d:%d, want 300000:300000", path, e.UID, e.GID)
 		}
+	}
+}
+
+func TestWithoutPrivileges(t *testing.T) {
+	dir, output := as(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 300000, Gid: 300000}}, "ONE_OWNER=1", "PLAIN_ONLY=1")
+	tree := Read(t, filepath.Join(dir, "plain"))
+	for path, e := range tree {
+		if e.UID != 300000 || e.GID != 300000 {
+			t.Errorf("%s belongs to %d:%d, want 300000:300000", path, e.UID, e.GID)
+		}
+	}
+	if tree["l"].Links != "d/f" || tree["d/gone"].Path != "" || tree["o/x"].Path != "" {
+		t.Errorf("the layers are not laid over each other: %v", tree.Paths())
+	}
+	if !strings.Contains(output, "caps: extended attribute security.capability: operation not permitted") {
+		t.Errorf("the capabilities are not reported in:\n%s", output)
 	}
 }
 

@@ -80,7 +80,7 @@ func (u *unpacker) setXattrs(n *node, xattrs []tarstream.Xattr, set func(name st
 		err := set(x.Name, []byte(x.Value))
 		switch {
 		case err == nil:
-		case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EPERM) && (u.inUserns || strings.HasPrefix(x.Name, "user.")):
+		case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EPERM) && (u.limited || strings.HasPrefix(x.Name, "user.")):
 			// user.* is for files and directories only: EPERM for others.
 			u.o.skipped(n.path(), fmt.Sprintf("extended attribute %s: %v", x.Name, err))
 		default:
