@@ -222,6 +222,29 @@ func TestPublish(t *testing.T) {
 	nothingLeft(t, s)
 }
 
+// Rules that somebody flushed come back with the next container.
+func TestFlushedRules(t *testing.T) {
+	outside := machine(t)
+	s := newStore(t)
+	serve(t, outside, ":80")
+	c, next := newContainer(t, "c"), newContainer(t, "next")
+	attach(t, s, c.request(DefaultName))
+	for _, table := range []string{"nat", "filter"} {
+		before := run(t, "iptables-save", "-t", table)
+		run(t, "iptables", "-t", table, "-F")
+		attach(t, s, next.request(DefaultName))
+		if after := run(t, "iptables-save", "-t", table); strings.Count(after, "DAVIT") != strings.Count(before, "DAVIT") {
+			t.Errorf("%s has %s, had %s", table, after, before)
+		}
+		if from, err := call(c.ns, outsideAddr+":80"); err != nil || from.String() != hostAddr {
+			t.Errorf("after %s: seen as %v, %v", table, from, err)
+		}
+		detach(t, s, "next")
+	}
+	detach(t, s, "c")
+	nothingLeft(t, s)
+}
+
 // Containers that come at once get addresses of their own, and all names.
 func TestAttachTogether(t *testing.T) {
 	machine(t)

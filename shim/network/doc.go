@@ -12,7 +12,7 @@
 //
 // What every container of a network needs alike, the way out of the host and
 // the wall between networks, is one chain of iptables a network, made anew by
-// each [Store.Attach]. Left to the plugins (bridge's ipMasq, firewall) it would
+// [Store.Attach] where somebody flushed it. Left to the plugins (bridge's ipMasq, firewall) it would
 // be rules for each container, which they cannot find again once the
 // container's namespace is gone, and a dozen runs of iptables at each start.
 //

@@ -2,7 +2,6 @@ package network
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -98,7 +97,8 @@ func (s *Store) Create(o CreateOptions) (Network, error) {
 
 // create makes a network under the lock.
 func (s *Store) create(o CreateOptions) (Network, error) {
-	n := Network{Name: o.Name, ID: newID(), Created: time.Now().UTC(), Bridge: s.bridge(o.Name),
+	id := newID()
+	n := Network{Name: o.Name, ID: id, Created: time.Now().UTC(), Bridge: bridgePrefix + id[:8],
 		Internal: o.Internal, MTU: o.MTU, Labels: o.Labels}
 	if o.MTU < 0 || o.MTU > 65535 {
 		return Network{}, fmt.Errorf("creating network %s: MTU %d is out of range", o.Name, o.MTU)
@@ -123,17 +123,10 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// bridgePrefix is how the names of all our bridges begin, of every store.
+// bridgePrefix is how the names of all our bridges begin, of every store. With
+// a part of the network's id behind it that is 13 of at most 15 characters, and
+// no device or chain of a network that was removed is taken for this one's.
 const bridgePrefix = "davit"
-
-// bridge is the name of a network's device, 13 of at most 15 characters. Two
-// stores of one machine have different ones.
-func (s *Store) bridge(name string) string { return bridgePrefix + s.hash(name)[:8] }
-
-func (s *Store) hash(name string) string {
-	sum := sha256.Sum256([]byte(s.root + "\x00" + name))
-	return hex.EncodeToString(sum[:])
-}
 
 // Get is a network by its name. ErrNotExist: there is none.
 func (s *Store) Get(name string) (Network, error) {

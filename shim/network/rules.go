@@ -69,25 +69,34 @@ func jumps(n Network) [][]string {
 	}
 }
 
-// setRules makes a network's rules, or makes them anew where somebody flushed
-// them.
+// setRules makes a network's rules, or makes them anew where somebody flushed a
+// table. The jumps come last: with them everything is there.
 func setRules(n Network) error {
 	for _, f := range families(n) {
+		missing := f.missing(jumps(n))
+		if len(missing) == 0 {
+			continue
+		}
 		if err := f.restore(rules(n, f.v4)); err != nil {
 			return err
 		}
-		for _, j := range jumps(n) {
-			check := append([]string{"-t", j[0], "-C"}, j[1:]...)
-			if f.run(check...) == nil {
-				continue
-			}
-			insert := append([]string{"-t", j[0], "-I"}, j[1:]...)
-			if err := f.run(insert...); err != nil {
+		for _, j := range missing {
+			if err := f.run(append([]string{"-t", j[0], "-I"}, j[1:]...)...); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// missing are the jumps that are not there.
+func (f family) missing(jumps [][]string) (missing [][]string) {
+	for _, j := range jumps {
+		if f.run(append([]string{"-t", j[0], "-C"}, j[1:]...)...) != nil {
+			missing = append(missing, j)
+		}
+	}
+	return missing
 }
 
 // removeRules removes what setRules made, as far as it is there. Where iptables
