@@ -13,7 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # who else unpacks images.
 TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
-BENCH_PACKAGES = runc crun time
+BENCH_PACKAGES = runc crun time zstd
 # What a guest to test in is made of and runs on.
 VM_PACKAGES    = qemu-system-x86 seabios mmdebstrap cpio xz-utils e2fsprogs
 PACKAGES       = $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES) $(VM_PACKAGES)
