@@ -104,6 +104,8 @@ type pod struct {
 	address string
 	binary  string // another runtime's
 	client  *client
+
+	terminal bool // the containers' processes have one
 }
 
 // newPod starts a supervisor for a first bundle.
@@ -142,9 +144,13 @@ func (p *pod) bundle(id, script string) string {
 	config := map[string]any{
 		"ociVersion":  "1.0.2",
 		"annotations": map[string]string{"io.containerd.runc.v2.group": filepath.Base(p.dir)},
-		"process":     map[string]any{"args": []string{"/bin/sh", "-c", script}, "cwd": "/", "env": []string{"PATH=/bin", "ID=" + id}, "user": map[string]int{"uid": 0, "gid": 0}},
+		"process":     map[string]any{"terminal": p.terminal, "args": []string{"/bin/sh", "-c", script}, "cwd": "/", "env": []string{"PATH=/bin", "ID=" + id}, "user": map[string]int{"uid": 0, "gid": 0}},
 		"root":        map[string]any{"path": "rootfs"},
-		"mounts":      []any{map[string]any{"type": "proc", "source": "proc", "destination": "/proc"}},
+		"mounts": []any{
+			map[string]any{"type": "proc", "source": "proc", "destination": "/proc"},
+			map[string]any{"type": "tmpfs", "source": "tmpfs", "destination": "/dev", "options": []string{"mode=755"}},
+			map[string]any{"type": "devpts", "source": "devpts", "destination": "/dev/pts", "options": []string{"newinstance", "ptmxmode=0666"}},
+		},
 		"linux": map[string]any{
 			"cgroupsPath": "/shim-test/" + filepath.Base(p.dir) + "-" + id,
 			"namespaces":  []any{map[string]string{"type": "pid"}, map[string]string{"type": "mount"}},

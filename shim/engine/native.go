@@ -36,6 +36,9 @@ func (n *native) create(c *Create, o outlets) (born, error) {
 	if err != nil {
 		return born{}, err
 	}
+	if terminal := bundle.Spec.Process != nil && bundle.Spec.Process.Terminal; terminal != (o.console != nil) {
+		return born{}, refuse(InvalidArgument, "process.terminal is %v in config.json, and %v in the request: invalid argument", terminal, o.console != nil)
+	}
 	container, err := n.runtime.Create(c.ID, bundle, libcontainer.CreateOptions{
 		Stdio: o.stdio, Console: o.console, PidFile: o.pidFile,
 		NoPivot: c.Options.NoPivot, NoNewKeyring: c.Options.NoNewKeyring, StartLater: true,
