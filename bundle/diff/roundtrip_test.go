@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +19,48 @@ import (
 	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/conformance/needs"
 )
+
+// inNamespaceVar is set for the tests that TestInUserNamespace runs.
+const inNamespaceVar = "DIFF_TEST_IN_USERNS"
+
+// userxattr says whether this process is in the user namespace of
+// TestInUserNamespace.
+var userxattr = os.Getenv(inNamespaceVar) != ""
+
+// namespace is where the layers have their marks.
+func namespace() layer.Namespace {
+	if userxattr {
+		return layer.User
+	}
+	return layer.Trusted
+}
+
+// TestInUserNamespace runs TestRoundTrip again as root of a user namespace.
+func TestInUserNamespace(t *testing.T) {
+	needs.Root(t, "it maps several ids")
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(dir+"/scratch", 0o700), os.Chown(dir+"/scratch", 100000, 100000)); err != nil {
+		t.Fatal(err)
+	}
+	self := open(t, "/proc/self/exe")
+	cmd := exec.Command("/proc/self/fd/3", "-test.v", "-test.run=TestRoundTrip")
+	cmd.ExtraFiles = []*os.File{self}
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), inNamespaceVar+"=1", "TMPDIR="+dir+"/scratch")
+	ids := []syscall.SysProcIDMap{{HostID: 100000, Size: 65536}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
+		Credential: &syscall.Credential{}, Pdeathsig: syscall.SIGKILL,
+	}
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestRoundTrip ")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
 
 // baseItems are an image's first layer: enough of everything that a container
 // can change, replace and remove.
@@ -31,8 +75,11 @@ func baseItems() []treetest.Item {
 		}
 		items = append(items, treetest.Link(filepath.Join(d, "l"), filepath.Join(d, "f0")), treetest.Symlink(filepath.Join(d, "s"), "f1").Owner(3, 4))
 	}
+	if !userxattr {
+		items = append(items, treetest.CharDevice("null", 1, 3))
+	}
 	return append(items, treetest.File("cap", "x").Xattr("security.capability", caps).Xattr("user.k", "v"),
-		treetest.CharDevice("null", 1, 3), treetest.Fifo("p"), treetest.Link("capl", "cap"))
+		treetest.Fifo("p"), treetest.Link("capl", "cap"))
 }
 
 // unpack unpacks a layer for overlayfs, on the layers below (nearest first).
@@ -40,7 +87,7 @@ func unpack(t *testing.T, data []byte, below ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	into := open(t, dir)
-	unsettled, err := layer.Unpack(t.Context(), into, bytes.NewReader(data), layer.Options{})
+	unsettled, err := layer.Unpack(t.Context(), into, bytes.NewReader(data), layer.Options{Namespace: namespace()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +115,7 @@ func open(t *testing.T, dir string) *os.File {
 // mounted calls act with an overlay mounted.
 func mounted(t *testing.T, s rootfs.Spec, act func(dir string)) {
 	t.Helper()
-	s.Target = t.TempDir()
+	s.Target, s.Userxattr = t.TempDir(), userxattr
 	if err := rootfs.Mount(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +192,7 @@ func TestRoundTrip(t *testing.T) {
 	lower := unpack(t, base)
 	for seed := range int64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			w, err := rootfs.MakeWritable(t.TempDir(), false, []string{lower})
+			w, err := rootfs.MakeWritable(t.TempDir(), userxattr, []string{lower})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,15 +203,15 @@ func TestRoundTrip(t *testing.T) {
 				}
 				want = treetest.Read(t, dir)
 			})
-			checkLayer(t, base, lower, layerOf(t, Layers(false, lower), Layers(false, w.Upper(), lower), Options{}), want)
+			checkLayer(t, base, lower, layerOf(t, Layers(userxattr, lower), Layers(userxattr, w.Upper(), lower), Options{}), want)
 
 			plain := t.TempDir()
-			if err := rootfs.Plain(t.Context(), rootfs.PlainSpec{Lower: []string{w.Upper(), lower}, Target: plain}); err != nil {
+			if err := rootfs.Plain(t.Context(), rootfs.PlainSpec{Lower: []string{w.Upper(), lower}, Target: plain, Userxattr: userxattr}); err != nil {
 				t.Fatal(err)
 			}
 			treetest.EqualTrees(t, treetest.Read(t, plain), want)
-			checkLayer(t, base, lower, layerOf(t, Layers(false, lower), Directory(plain), Options{}), want)
-			checkExport(t, Layers(false, w.Upper(), lower), want)
+			checkLayer(t, base, lower, layerOf(t, Layers(userxattr, lower), Directory(plain), Options{}), want)
+			checkExport(t, Layers(userxattr, w.Upper(), lower), want)
 		})
 	}
 }
