@@ -25,7 +25,7 @@ func TestPodman(t *testing.T) {
 	e.must(0, "", "import", archive, "box")
 	lives(e)
 	e.must(137, "", "run", "--rm", "--network", "none", "--memory", "32m", "box", "/bin/sh", "-c", hog)
-	e.must(125, "", "run", "--rm", "--network", "none", "--memory", "1k", "box", "/bin/sh")
+	e.must(126, "it ran out of memory", "run", "--rm", "--network", "none", "--memory", "1k", "box", "/bin/sh")
 }
 
 // hog takes all the memory there is.
