@@ -84,11 +84,18 @@ func (e *StepError) cause() string {
 	switch {
 	case e.is(plan.OpFind) && e.Detail == "$PATH":
 		return "executable file not found in $PATH"
+	case e.findsDirectory():
+		return unix.EACCES.Error()
 	case e.is(plan.OpHook):
 		return e.hookCause()
 	}
 	return e.Errno.Error()
 }
+
+// findsDirectory tells whether the program is a folder. What execve(2) says of one
+// is EACCES, and that is what engines know.
+// Compat(moby): 20.10 makes no 126 of "is a directory".
+func (e *StepError) findsDirectory() bool { return e.is(plan.OpFind) && e.Errno == unix.EISDIR }
 
 // hookCause takes apart what the stage notes: the hook's output, a line
 // break, and how it ended.
@@ -114,6 +121,8 @@ func (e *StepError) hint() string {
 	switch {
 	case e.is(plan.OpExec):
 		return e.execHint()
+	case e.findsDirectory():
+		return "it is a directory"
 	case e.is(plan.OpNewFS) && e.Errno == unix.EPERM && strings.Contains(e.Doing, "sysfs"):
 		return "sysfs needs a network namespace that the container's user namespace owns; bind /sys instead"
 	case e.is(plan.OpNewFS) && e.Errno == unix.ENODEV:

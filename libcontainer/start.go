@@ -34,10 +34,26 @@ func (c *Container) Start() error {
 	defer talk.control.Close()
 	err = t.Do("awaiting the program's execution", talk.awaitExec)
 	c.reportStart()
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.Do("running poststart hooks", c.poststart)
 	}
-	return t.Do("running poststart hooks", c.poststart)
+	if err != nil {
+		c.awaitFailed()
+	}
+	return err
+}
+
+// awaitFailed waits until the process of a container that could not be started has
+// ended, which it is about to.
+// Compat(moby): at a failed start it deletes the task, once; as long as that has not
+// stopped, this fails, and the shim stays.
+func (c *Container) awaitFailed() {
+	pidfd, err := sys.PidfdOpenAt(c.state.Pid, c.state.PidStart)
+	if err != nil {
+		return
+	}
+	defer pidfd.Close()
+	_, _ = sys.PidfdPoll(pidfd, killTimeout)
 }
 
 // reportStart adds the stage's last steps to the trace.

@@ -64,6 +64,7 @@ var failures = []struct {
 	{"not in $PATH", findError("nope", unix.ENOENT, "$PATH"), 127, 127},
 	{"no such program", findError("/nope", unix.ENOENT, ""), 127, 127},
 	{"not executable", findError("/etc/passwd", unix.EACCES, ""), 126, 126},
+	{"a directory", findError("/bin", unix.EISDIR, ""), 126, 126},
 	{"missing interpreter", execError("/run.sh", unix.ENOENT, "script /none"), 127, 127},
 	{"forbidden by a security module", execError("/run.sh", unix.EACCES, ""), 126, 126},
 	{"forbidden by the kernel", mountError("/proc", unix.EPERM), 126, 125},

@@ -20,6 +20,9 @@ const (
 	runtime = "io.containerd.davit.v2"
 )
 
+// hog takes all the memory there is.
+const hog = "x=a; while :; do x=$x$x; done"
+
 // containerd starts a containerd that has an image.
 func containerd(t *testing.T) *engine {
 	t.Helper()
