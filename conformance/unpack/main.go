@@ -70,7 +70,8 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	chosen := slices.DeleteFunc(tools(name, program), func(t tool) bool {
-		return *only != "" && !slices.Contains(strings.Split(*only, ","), t.name)
+		word, _, _ := strings.Cut(t.name, " ")
+		return *only != "" && !slices.Contains(strings.Split(*only, ","), word)
 	})
 	if len(chosen) == 0 {
 		return fmt.Errorf("no tool is named %s", *only)
@@ -94,16 +95,20 @@ func measureImage(ctx context.Context, d *disk, layout, image string, tools []to
 	if err != nil {
 		return err
 	}
-	results := map[string][]result{}
+	results, failed := map[string][]result{}, map[string]bool{}
 	for round := range rounds {
 		for i := range tools {
 			t := tools[(i+round)%len(tools)]
-			if _, err := exec.LookPath(t.needs); err != nil {
+			if _, err := exec.LookPath(t.needs); err != nil || failed[t.name] {
 				continue
 			}
 			r, err := measure(ctx, d, t, in)
-			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if failed[t.name] = err != nil; err != nil {
+				fmt.Fprintf(os.Stderr, "unpack: %s is left out: %v\n", t.name, err)
+				continue
 			}
 			results[t.name] = append(results[t.name], r)
 		}

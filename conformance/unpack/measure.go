@@ -59,7 +59,7 @@ func timed(ctx context.Context, command []string, dir string) (result, error) {
 	begun := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return result{}, fmt.Errorf("%s: %w: %s", strings.Join(command[:min(3, len(command))], " "), err, out)
+		return result{}, fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(string(out)), " "))
 	}
 	f, err := os.Open(dir)
 	if err != nil {

@@ -20,7 +20,7 @@ func printTable(w io.Writer, image string, in input, tools []tool, results map[s
 	for _, tool := range tools {
 		rs := results[tool.name]
 		if len(rs) == 0 {
-			fmt.Fprintf(t, "%s\tnot installed\n", tool.name)
+			fmt.Fprintf(t, "%s\tnot there, or failed\n", tool.name)
 			continue
 		}
 		m := medians(rs)

@@ -56,7 +56,8 @@ func tools(name, program string) []tool {
 }
 
 // tarScript unpacks one layer after the other, and verifies nothing; whiteouts
-// stay files. It is what unpacking costs without being right.
+// stay files, and a directory is not replaced by a file, for which tar's status is
+// 2. It is what unpacking costs without being right.
 func tarScript(in input, dir string) string {
 	var script strings.Builder
 	fmt.Fprintf(&script, "mkdir %s/out\n", dir)
@@ -66,7 +67,7 @@ func tarScript(in input, dir string) string {
 			program = "zstd"
 		}
 		blob := filepath.Join(in.layout, "blobs/sha256", l.Digest.Hex)
-		fmt.Fprintf(&script, "%s -dc < %s | tar -x --numeric-owner --xattrs --xattrs-include='*' --unlink-first --recursive-unlink -C %s/out -f -\n", program, blob, dir)
+		fmt.Fprintf(&script, "%s -dc < %s | tar -x --numeric-owner --xattrs --xattrs-include='*' --unlink-first --keep-directory-symlink -C %s/out -f - || test $? = 2\n", program, blob, dir)
 	}
 	return script.String()
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/layer"
 	"github.com/davit-containers/davit/bundle/progress"
+	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/rootless"
 )
@@ -80,38 +81,53 @@ func unpackInto(ctx context.Context, s *store.Store, img *store.Image, dir strin
 		return err
 	}
 	defer using.Close()
-	target, err := emptyDir(dir)
+	target, made, err := emptyDir(dir)
 	if err != nil {
 		return fmt.Errorf("unpacking into %s: %w", dir, err)
 	}
 	defer target.Close()
-	plain := layer.NewPlain(target, how)
+	err = applyLayers(ctx, s, img, layer.NewPlain(target, how), report)
+	if err == nil {
+		err = unix.Syncfs(int(target.Fd()))
+	}
+	if err != nil {
+		err = fmt.Errorf("unpacking into %s: %w", dir, err)
+	}
+	if err != nil && made {
+		err = errors.Join(err, rootfs.Remove(dir))
+	}
+	return err
+}
+
+// applyLayers unpacks all layers of an image, the lowest first.
+func applyLayers(ctx context.Context, s *store.Store, img *store.Image, plain *layer.Plain, report progress.Func) error {
 	diffIDs := img.DiffIDs()
 	for i, d := range img.LayerDescriptors() {
 		if err := apply(ctx, s, plain, d, diffIDs[i], report); err != nil {
-			return fmt.Errorf("unpacking into %s: layer %s: %w", dir, d.Digest, err)
+			return fmt.Errorf("layer %s: %w", d.Digest, err)
 		}
 	}
-	return unix.Syncfs(int(target.Fd()))
+	return nil
 }
 
 // emptyDir opens a directory, which is made if need be.
-func emptyDir(dir string) (*os.File, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
+func emptyDir(dir string) (target *os.File, made bool, err error) {
+	err = os.Mkdir(dir, 0o755)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, false, err
 	}
-	target, err := os.Open(dir)
-	if err != nil {
-		return nil, err
+	made = err == nil
+	if target, err = os.Open(dir); err != nil {
+		return nil, made, err
 	}
 	names, err := target.Readdirnames(1)
 	if err == io.EOF {
-		return target, nil
+		return target, made, nil
 	}
 	if len(names) > 0 {
 		err = errors.New("the directory is not empty")
 	}
-	return nil, errors.Join(err, target.Close())
+	return nil, made, errors.Join(err, target.Close())
 }
 
 // apply unpacks one layer, and verifies it.
