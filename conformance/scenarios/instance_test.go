@@ -32,7 +32,7 @@ func newInstance(t *testing.T, engine, name, runtime string) *instance {
 	t.Helper()
 	base := os.Getenv("DAVIT_ENGINES_DIR")
 	i := &instance{name: name, runtime: runtime, dir: filepath.Join(base, engine+"-"+name), token: filepath.Base(base)}
-	i.cgroup = "/" + i.token + "/" + engine + "-" + name
+	i.cgroup = "/" + i.token + "/" + filepath.Base(i.dir)
 	for _, folder := range []string{"bin", "tmp", "home"} {
 		if err := os.MkdirAll(filepath.Join(i.dir, folder), 0o755); err != nil {
 			t.Fatal(err)

@@ -27,6 +27,7 @@ func prepareMachine(dir string) error {
 		func() error { return mountTmpfs("/dev/shm") },
 		func() error { return mountOverlay(dir, "/etc") },
 		func() error { return mountOverlay(dir, "/var") },
+		func() error { return mountOverlay(dir, "/usr/local") },
 		func() error { return mountHierarchies(filepath.Join(dir, "cgroup")) },
 		// Engines want what is mounted to go on to their containers.
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "") },

@@ -61,7 +61,7 @@ func reportingStatus(status int, err error) int {
 // enclose runs the tests in namespaces of their own, gives their status, and fails
 // if they left cgroups, which no namespace ends.
 func enclose() (status int, err error) {
-	dir, err := os.MkdirTemp("", "davit-scenarios-")
+	dir, err := os.MkdirTemp("/tmp", "davit-") // podman takes no long path
 	if err != nil {
 		return 0, err
 	}

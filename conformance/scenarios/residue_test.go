@@ -66,7 +66,7 @@ func awaitEnd(pid int, grace time.Duration) bool {
 }
 
 // ownMount matches what an engine mounts for itself, and keeps.
-var ownMount = regexp.MustCompile(`/cgroup/[a-z_,]+$|/root/overlay$|/data/overlay2$|/(docker|podman|containerd)-[a-z]+/net$`)
+var ownMount = regexp.MustCompile(`/cgroup/[a-z_,]+$|/root/overlay$|/data/overlay2$|/(docker|podman|containerd)-[a-z-]+/net$`)
 
 // mountsBelow are the mounts in a folder and in /run, as lines of mountinfo, but
 // those that the machine was prepared with.
