@@ -54,8 +54,8 @@ func TestMount(t *testing.T) {
 			t.Run(test.name+", "+way.name, func(t *testing.T) {
 				needLists(t, way.name)
 				lower := layerDirs(t, test.layers)
-				for i, dir := range lower {
-					treetest.Make(t, dir, treetest.File(fmt.Sprint("f", i), "x"), treetest.File("all", fmt.Sprint(i)))
+				for _, i := range someOf(lower) {
+					treetest.Make(t, lower[i], treetest.File(fmt.Sprint("f", i), "x"), treetest.File("all", fmt.Sprint(i)))
 				}
 				s := spec(t, lower, test.writable)
 				if test.change != nil {
@@ -81,10 +81,20 @@ func TestMount(t *testing.T) {
 	}
 }
 
-// checkMounted looks for each layer's files, and writes.
+// someOf are the numbers of the layers that have files: of many, not all.
+func someOf(lower []string) (some []int) {
+	for i := range lower {
+		if i < 2 || i%50 == 0 || i == len(lower)-1 {
+			some = append(some, i)
+		}
+	}
+	return some
+}
+
+// checkMounted looks for the layers' files, and writes.
 func checkMounted(t *testing.T, s Spec) {
 	t.Helper()
-	for i := range s.Lower {
+	for _, i := range someOf(s.Lower) {
 		if _, err := os.Stat(filepath.Join(s.Target, fmt.Sprint("f", i))); err != nil {
 			t.Error(err)
 		}

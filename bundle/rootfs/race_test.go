@@ -59,7 +59,7 @@ func TestPlainUnderAttack(t *testing.T) {
 	}
 	treetest.Make(t, layers[0], items...)
 	hits := 0
-	for range 60 {
+	for range 20 {
 		target := t.TempDir()
 		random := rand.New(rand.NewSource(1))
 		stop := attack(t, func() {
@@ -137,7 +137,7 @@ func TestUnmountUnderAttack(t *testing.T) {
 		t.Fatal(err)
 	}
 	unmounted := 0
-	for range 300 {
+	for range 100 {
 		if err := Mount(t.Context(), Spec{Lower: lower, Target: dir + "/ours/m", Userxattr: userxattr}); err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func workForever(dir string) error {
 // again, and no mount is left.
 func TestKilled(t *testing.T) {
 	needMounts(t)
-	for i := range 40 {
+	for i := range 20 {
 		dir := t.TempDir()
 		for _, l := range []string{"/layers/0", "/layers/1"} {
 			if err := os.MkdirAll(dir+l, 0o755); err != nil {
@@ -268,7 +268,7 @@ func killSoon(t *testing.T, dir string, i int) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Duration(5+2*i)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(time.Duration(5+4*i)*time.Millisecond, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
 	if err := cmd.Wait(); out.Len() > 0 {
 		t.Fatalf("the process ended before it was killed: %v: %s", err, out.String())
