@@ -32,14 +32,16 @@ type record struct {
 
 // The kinds of records.
 const (
-	recordCreate  = "create"  // a container is about to be created
-	recordBorn    = "born"    // a process is there
-	recordStarted = "started" // its program runs
-	recordPaused  = "paused"
-	recordResumed = "resumed"
-	recordExec    = "exec" // a further process is to be
-	recordExit    = "exit"
-	recordDeleted = "deleted" // of a further process
+	recordCreate     = "create"   // a container is about to be created
+	recordBorn       = "born"     // a process is there
+	recordStarting   = "starting" // its program is about to be started
+	recordStarted    = "started"  // its program runs
+	recordNotStarted = "not started"
+	recordPaused     = "paused"
+	recordResumed    = "resumed"
+	recordExec       = "exec" // a further process is to be
+	recordExit       = "exit"
+	recordDeleted    = "deleted" // of a further process
 )
 
 // journal is a file to which records are appended.

@@ -89,23 +89,33 @@ func (p *process) await() (err error) {
 // readable is called when the process has ended.
 func (p *process) readable() {
 	p.watch.Stop()
-	exit, err := reap(p.pidfd)
-	if err == nil {
-		p.end(exit)
+	exit, err := look(p.pidfd)
+	if err != nil {
+		p.askKeeper()
 		return
 	}
-	p.askKeeper()
+	p.record(exit)
+	reap(p.pidfd)
+	p.tell()
 }
 
 // end writes down how the process ended, and tells it when it is time.
 func (p *process) end(exit Exit) {
-	if p.ended {
-		return
+	if !p.ended {
+		p.record(exit)
+		p.tell()
 	}
+}
+
+func (p *process) record(exit Exit) {
 	p.ended, p.exit = true, exit
 	if err := p.task.journal.add(record{Kind: recordExit, Exec: p.id, Pid: p.pid, Status: exit.Status, At: &exit.At}); err != nil {
 		p.engine.Log("error", err.Error())
 	}
+}
+
+// tell tells it unless something is under way, which tells it then.
+func (p *process) tell() {
 	p.watch.Stop()
 	if p.io != nil {
 		p.io.Exited()

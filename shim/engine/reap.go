@@ -27,12 +27,19 @@ type siginfo struct {
 // exitedCode is the si_code of a process that ended by itself.
 const exitedCode = 1
 
-// reap reaps the child behind a pidfd. ECHILD: it is another's.
+// look tells how the child behind a pidfd has ended, and leaves it to be
+// reaped: until its exit is written down, it must not be lost with this
+// process. ECHILD: it is another's.
 // Linux 5.4: waitid(2) with P_PIDFD.
-func reap(pidfd *os.File) (Exit, error) {
+func look(pidfd *os.File) (Exit, error) { return wait(pidfd, unix.WNOWAIT) }
+
+// reap reaps it.
+func reap(pidfd *os.File) { wait(pidfd, 0) }
+
+func wait(pidfd *os.File, flags int) (Exit, error) {
 	var info siginfo
 	for {
-		err := unix.Waitid(unix.P_PIDFD, int(pidfd.Fd()), (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG, nil)
+		err := unix.Waitid(unix.P_PIDFD, int(pidfd.Fd()), (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|flags, nil)
 		if err == unix.EINTR {
 			continue
 		}

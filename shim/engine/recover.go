@@ -71,6 +71,29 @@ func (r *recovery) task(number int, file *os.File) {
 	for _, p := range t.execs {
 		r.process(p)
 	}
+	if t.init.state == starting {
+		t.finishStart()
+	}
+}
+
+// finishStart ends a start in which a supervisor was killed. The container may
+// have heard of it, and not hear another: then its program runs, or has ended.
+func (t *task) finishStart() {
+	p := t.init
+	if p.pid == 0 { // it was to be restored, and has not been
+		t.engine.work(func() { t.runtime.remove(t.create.ID) }, func() { p.settle(created) })
+		return
+	}
+	ended := p.ended
+	t.engine.work(func() {
+		if !ended {
+			t.runtime.start(t.create.ID)
+		}
+	}, func() {
+		t.journal.add(record{Kind: recordStarted})
+		t.engine.Publish(Event{Kind: Started, Task: t.create.ID, Pid: p.pid})
+		p.settle(running)
+	})
 }
 
 // replay repeats what a record says.
@@ -98,6 +121,10 @@ func (p *process) replay(r *record) {
 		if p.id != "" {
 			p.state = running
 		}
+	case recordStarting:
+		p.state = starting
+	case recordNotStarted:
+		p.state = created
 	case recordStarted, recordResumed:
 		p.state = running
 	case recordPaused:
@@ -115,7 +142,9 @@ func (r *recovery) process(p *process) {
 	r.streams(p)
 	if p.ended {
 		p.io.Exited()
-		p.settle(p.state)
+		if !p.state.passing() {
+			p.settle(p.state)
+		}
 		return
 	}
 	pidfd, err := openProcess(p.pid, p.startedAt)

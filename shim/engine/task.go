@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -154,21 +155,19 @@ func (p *process) startIO() error {
 // abandon removes what there is of a container that could not be created.
 func (t *task) abandon(then func()) {
 	e := t.engine
-	e.work(func() { t.undo() }, func() {
+	var err error
+	e.work(func() { err = t.undo() }, func() {
+		if err != nil {
+			e.warn(err.Error())
+		}
 		t.forget()
 		then()
 	})
 }
 
-// undo removes the container and its mounts. What fails is logged: whoever
-// called has another error to hear.
-func (t *task) undo() {
-	if err := t.runtime.remove(t.create.ID); err != nil {
-		t.engine.Loop.Post(func() { t.engine.warn(err.Error()) })
-	}
-	if err := unmountRootfs(t.create); err != nil {
-		t.engine.Loop.Post(func() { t.engine.warn(err.Error()) })
-	}
+// undo removes the container and its mounts.
+func (t *task) undo() error {
+	return errors.Join(t.runtime.remove(t.create.ID), unmountRootfs(t.create))
 }
 
 // forget gives back what this process holds of the task.
@@ -206,19 +205,23 @@ func (t *task) start(done func(pid int, err error)) {
 	var b born
 	var err error
 	io := p.io
+	if err := t.journal.add(record{Kind: recordStarting}); err != nil {
+		done(0, err)
+		p.settle(created)
+		return
+	}
 	t.engine.work(func() { b, io, err = t.startOrRestore(io) }, func() {
 		p.io = io
 		if err == nil && b.pid != 0 {
 			err = t.made(b)
 		}
-		if err == nil {
-			err = t.journal.add(record{Kind: recordStarted})
-		}
 		if err != nil {
+			t.journal.add(record{Kind: recordNotStarted})
 			done(0, err)
 			p.settle(created)
 			return
 		}
+		t.journal.add(record{Kind: recordStarted})
 		t.engine.Publish(Event{Kind: Started, Task: t.create.ID, Pid: p.pid})
 		done(p.pid, nil)
 		p.settle(running)
@@ -251,8 +254,15 @@ func (t *task) startOrRestore(io *stdio.Streams) (b born, _ *stdio.Streams, err 
 func (t *task) remove(done func(pid int, exit Exit, err error)) {
 	e, p := t.engine, t.init
 	left := 2
+	var err error
 	finish := func() {
 		if left--; left > 0 {
+			return
+		}
+		if err != nil { // it is there, and can be deleted again
+			done(0, Exit{}, fmt.Errorf("OCI runtime delete failed: %w", err))
+			p.lateEnd()
+			p.settle(stopped)
 			return
 		}
 		p.lateEnd()
@@ -269,7 +279,7 @@ func (t *task) remove(done func(pid int, exit Exit, err error)) {
 			finish()
 		})
 	}
-	e.work(t.undo, finish)
+	e.work(func() { err = t.undo() }, finish)
 }
 
 // lateEnd is for a process that ended by being removed.

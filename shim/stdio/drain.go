@@ -104,5 +104,7 @@ func (s *Streams) end() {
 		done(lost)
 		return
 	}
-	s.logger.end(s.loop, func() { done(lost) })
+	logger := s.logger
+	s.logger = nil
+	logger.end(s.loop, func() { done(lost) })
 }
