@@ -162,7 +162,8 @@ func (s *Store) freePorts(wanted []Port) ([]Port, error) {
 	return choosePorts(wanted, taken)
 }
 
-// prepare makes what all containers of a network need.
+// prepare is a place in a network that is to be taken; the default network is
+// made for the first who wants it.
 func (s *Store) prepare(j Join, ports []Port) (Joined, error) {
 	n, err := s.read(j.Network)
 	if errors.Is(err, ErrNotExist) && j.Network == DefaultName {
@@ -176,9 +177,6 @@ func (s *Store) prepare(j Join, ports []Port) (Joined, error) {
 	}
 	if err := n.checkWanted(j.Addresses); err != nil {
 		return Joined{}, err
-	}
-	if err := setRules(n); err != nil {
-		return Joined{}, fmt.Errorf("network %s: %w", n.Name, err)
 	}
 	list, err := s.listFor(n, ports)
 	return Joined{Network: n.Name, Aliases: j.Aliases, List: list, Wants: wants{j.Addresses, j.MAC.String()}}, err
@@ -222,6 +220,9 @@ func (s *Store) join(ctx context.Context, a *Attachment, ns *namespace, own *sta
 	}
 	for i := range a.Networks {
 		j := &a.Networks[i]
+		if err := s.ensureRules(j.Network); err != nil {
+			return fmt.Errorf("network %s: %w", j.Network, err)
+		}
 		result, err := add(ctx, s.cni.holding(own), j.List, a.runtime(*j, ns.path(), a.published(i)))
 		if err != nil {
 			return fmt.Errorf("network %s: %w", j.Network, err)
@@ -229,6 +230,21 @@ func (s *Store) join(ctx context.Context, a *Attachment, ns *namespace, own *sta
 		j.take(result)
 	}
 	return nil
+}
+
+// ensureRules makes a network's rules where they are missing. Only then it has
+// to wait for others.
+func (s *Store) ensureRules(network string) error {
+	n, err := s.read(network)
+	if err != nil || hasRules(n) {
+		return err
+	}
+	l, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	return setRules(n)
 }
 
 // take notes what the plugins say of the container's end.

@@ -6,13 +6,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
 
 // attachForEver attaches and detaches until it is killed.
 func attachForEver() int {
-	s, err := Open(os.Getenv("ROOT"), Options{})
+	s, err := Open(os.Getenv("ROOT"), Options{PluginDirs: strings.Fields(os.Getenv("PLUGINS"))})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -60,5 +62,64 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	detach(t, s, "neighbour")
+	nothingLeft(t, s)
+}
+
+// slowPlugin stands for a plugin that is at work when its caller is killed.
+const slowPlugin = `#!/bin/sh
+cd "${0%/*}"
+if [ $CNI_COMMAND = ADD ]; then echo > ready; read line < go; fi
+echo $CNI_COMMAND >> log
+`
+
+// A plugin whose caller was killed goes on; Detach waits for it, and undoes what
+// it did then.
+func TestPluginOutlivesItsCaller(t *testing.T) {
+	machine(t)
+	dir := t.TempDir()
+	s, err := Open(t.TempDir(), Options{PluginDirs: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"second", DefaultName} {
+		if _, err := s.create(CreateOptions{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, plugin := range []string{"bridge", "host-local", "portmap"} {
+		if err := os.WriteFile(filepath.Join(dir, plugin), []byte(slowPlugin), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, "mkfifo", filepath.Join(dir, "ready"), filepath.Join(dir, "go"))
+	c := newContainer(t, "c")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "DAVIT_TEST_NETWORK_HELPER=attach", "ROOT="+s.root, "NS="+c.ns, "FILES="+c.files.Dir, "PLUGINS="+dir)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile(filepath.Join(dir, "ready")); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	detached := make(chan error, 1)
+	go func() { detached <- s.Detach(t.Context(), "c") }()
+	select {
+	case err := <-detached:
+		t.Errorf("detached while the plugin works: %v", err)
+		detached <- err
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), []byte("\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-detached; err != nil {
+		t.Fatal(err)
+	}
+	if log, _ := os.ReadFile(filepath.Join(dir, "log")); !strings.HasPrefix(string(log), "ADD\nDEL\n") {
+		t.Errorf("the plugins ran in the order %q", log)
+	}
 	nothingLeft(t, s)
 }

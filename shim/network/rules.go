@@ -89,6 +89,16 @@ func setRules(n Network) error {
 	return nil
 }
 
+// hasRules says whether there is nothing for setRules to do.
+func hasRules(n Network) bool {
+	for _, f := range families(n) {
+		if len(f.missing(jumps(n))) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // missing are the jumps that are not there.
 func (f family) missing(jumps [][]string) (missing [][]string) {
 	for _, j := range jumps {
