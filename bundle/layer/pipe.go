@@ -1,12 +1,14 @@
 package layer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash"
 	"io"
 	"sync/atomic"
 
+	"github.com/davit-containers/davit/bundle/layer/inflate"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -69,23 +71,29 @@ type fanOut struct {
 	ctx  context.Context
 	pool *pool
 	to   []chan<- *block
+	// filling is the block whose buffer is being filled.
+	filling *block
+}
+
+// Buffer is a buffer to decompress into.
+func (f *fanOut) Buffer() ([]byte, error) {
+	var err error
+	if f.filling, err = f.pool.take(f.ctx, inflate.BufferSize); err != nil {
+		return nil, err
+	}
+	return f.filling.full[:inflate.BufferSize], nil
+}
+
+// Filled hands on a part of that buffer.
+func (f *fanOut) Filled(content []byte) error {
+	f.filling.data = content
+	return f.send(f.filling)
 }
 
 // Write hands on a copy of p.
 func (f *fanOut) Write(p []byte) (int, error) {
-	written := 0
-	for written < len(p) {
-		b, err := f.pool.take(f.ctx, blockSize)
-		if err != nil {
-			return written, err
-		}
-		b.data = append(b.full, p[written:min(len(p), written+blockSize)]...)
-		if err := f.send(b); err != nil {
-			return written, err
-		}
-		written += len(b.data)
-	}
-	return written, nil
+	n, err := f.ReadFrom(bytes.NewReader(p))
+	return int(n), err
 }
 
 // ReadFrom hands on what it reads, in full blocks.

@@ -14,7 +14,8 @@ var ErrChecksum = errors.New("wrong checksum in gzip stream")
 var errHeader = fmt.Errorf("%w: not the header of a gzip member", ErrCorrupt)
 
 // Decompress decompresses all members of a gzip stream into dst, in large
-// blocks, and returns how many bytes it wrote. It reads src to its end.
+// blocks, and returns how many bytes it wrote. It reads src to its end. Where
+// dst has buffers of its own ([Buffers]), it fills those.
 //
 // Errors: [ErrCorrupt], [ErrChecksum], [io.ErrUnexpectedEOF] for a stream that
 // stops too early, and those of src and dst.
@@ -23,11 +24,17 @@ var errHeader = fmt.Errorf("%w: not the header of a gzip member", ErrCorrupt)
 func Decompress(dst io.Writer, src io.Reader) (int64, error) {
 	d := &inflater{
 		input:  input{src: src, buf: make([]byte, 0, inputSize)},
-		output: output{dst: dst, buf: make([]byte, windowSize+blockSize+slack)},
+		output: output{dst: dst},
+	}
+	if err := d.output.begin(); err != nil {
+		return 0, err
 	}
 	err := d.members()
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
+	}
+	if flushing := d.output.end(); err == nil {
+		err = flushing
 	}
 	return d.total, err
 }
@@ -54,9 +61,7 @@ func (d *inflater) member() error {
 	if err := d.deflated(); err != nil {
 		return err
 	}
-	if err := d.flush(); err != nil {
-		return err
-	}
+	d.addUp()
 	sum, err := d.uint(4)
 	if err != nil {
 		return err
