@@ -21,6 +21,7 @@ import (
 	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/host"
+	"github.com/davit-containers/davit/libcontainer/idmap"
 )
 
 const (
@@ -218,7 +219,12 @@ func TestUserIsRootInside(t *testing.T) {
 	cmd := command(t, "who")
 	cmd.ExtraFiles = []*os.File{extra}
 	out, err := cmd.CombinedOutput()
-	want := fmt.Sprintf("euid 0 mapping {UID:%d GID:%d OneID:%v} admin true stage false value \"a b\" others []\n", os.Getuid(), os.Getgid(), os.Getenv(settingVar) == "alone")
+	maps, mapsErr := idmap.Own(os.Getuid(), os.Getgid())
+	alone := len(maps.UIDs) == 1
+	if setting := os.Getenv(settingVar); mapsErr != nil || setting != "" && alone != (setting == "alone") {
+		t.Fatalf("in the setting %q the user's ids are %v, %v", setting, maps, mapsErr)
+	}
+	want := fmt.Sprintf("euid 0 mapping {UID:%d GID:%d OneID:%v} admin true stage false value \"a b\" others []\n", os.Getuid(), os.Getgid(), alone)
 	if err != nil || string(out) != want {
 		t.Errorf("%v: got  %s\nwant %s", err, out, want)
 	}
