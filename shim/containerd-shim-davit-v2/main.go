@@ -16,7 +16,7 @@ const name = "io.containerd.davit.v2"
 
 // call is how this program was called.
 type call struct {
-	namespace, id, address, publishBinary, bundle, socket, debugSocket string
+	namespace, id, address, bundle string
 	debug, version, info                                               bool
 	action                                                             string
 }
@@ -35,7 +35,9 @@ func main() {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// parse reads the command line. Its flags are containerd's.
+// parse reads the command line. Its flags are containerd's, of any version. Of
+// those, publish-binary, socket and debug-socket have no use here: events go
+// over ttrpc, and sockets are made by start.
 func parse(args []string) (*call, error) {
 	c := &call{}
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -43,10 +45,10 @@ func parse(args []string) (*call, error) {
 	f.StringVar(&c.namespace, "namespace", "", "namespace that owns the shim")
 	f.StringVar(&c.id, "id", "", "id of the task")
 	f.StringVar(&c.address, "address", "", "address of containerd's main socket")
-	f.StringVar(&c.publishBinary, "publish-binary", "", "containerd's own program, which could publish events")
+	f.String("publish-binary", "", "containerd's own program, which could publish events")
 	f.StringVar(&c.bundle, "bundle", "", "path to the bundle, the working directory otherwise")
-	f.StringVar(&c.socket, "socket", "", "socket path to serve")
-	f.StringVar(&c.debugSocket, "debug-socket", "", "debug socket path to serve")
+	f.String("socket", "", "socket path to serve")
+	f.String("debug-socket", "", "debug socket path to serve")
 	f.BoolVar(&c.debug, "debug", false, "log more, and serve a socket with profiles")
 	f.BoolVar(&c.version, "v", false, "show the version")
 	f.BoolVar(&c.version, "version", false, "show the version")

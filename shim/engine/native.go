@@ -139,6 +139,9 @@ func (n *native) update(id string, r *specs.LinuxResources) error {
 }
 
 func (n *native) checkpoint(id string, o CheckpointOptions) error {
+	if len(o.EmptyNamespaces) > 0 {
+		return refuse(Unimplemented, "checkpoints with empty namespaces: not implemented")
+	}
 	mode, err := criu.ParseCgroupMode(o.CgroupsMode)
 	if err != nil {
 		return err
