@@ -80,17 +80,18 @@ func same(f *os.File, path string) bool {
 }
 
 // claim makes an entry of the directory of work, or takes over a dead one, and
-// locks it. make makes it where it is not there; waiting is called before this
-// process waits for another one.
+// locks it. open makes it where it is not there, and gives nil where another
+// process removed it at once; waiting is called before this process waits for
+// another one.
 func (s *Store) claim(ctx context.Context, name string, open func(path string) (*os.File, error), waiting func()) (*os.File, error) {
 	path := s.path("work", name)
 	for {
 		f, err := open(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // removed between making and opening
-		}
 		if err != nil {
 			return nil, err
+		}
+		if f == nil {
+			continue // removed between making and opening
 		}
 		if err := s.wait(ctx, f, waiting); err != nil {
 			return nil, errors.Join(err, f.Close())
@@ -118,7 +119,11 @@ func makeAndOpenDir(path string) (*os.File, error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // makeAndOpenFile is for claiming a file.

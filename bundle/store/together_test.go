@@ -233,3 +233,14 @@ func TestLayersAreUnpackedAsTheyCome(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestStoreThatWasRemoved: operations fail, and do not try for ever.
+func TestStoreThatWasRemoved(t *testing.T) {
+	s := open(t)
+	if err := os.RemoveAll(s.root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Add(t.Context(), sample(t, 1, 1), nil, AddOptions{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want ErrNotExist", err)
+	}
+}

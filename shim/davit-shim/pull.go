@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/image"
@@ -94,7 +95,7 @@ func (p *program) printPulled(t transfer, a added) {
 		called = a.names[0].String()
 	}
 	if !t.quiet {
-		fmt.Fprintf(p.out, "Digest: %s\n", a.Descriptor().Digest)
+		fmt.Fprintf(p.out, "Digest: %s\n", served(a))
 		if a.known {
 			fmt.Fprintf(p.out, "Status: Image is up to date for %s\n", familiar(a))
 		} else {
@@ -102,6 +103,17 @@ func (p *program) printPulled(t transfer, a added) {
 		}
 	}
 	fmt.Fprintln(p.out, called)
+}
+
+// served is the digest that the image has where it came from: that of an index,
+// if it came through one.
+func served(a added) v1.Hash {
+	for _, name := range a.Digests {
+		if h, ok := name.Digest(); ok && len(a.names) > 0 && name.Repository() == a.names[0].Repository() {
+			return h
+		}
+	}
+	return a.Descriptor().Digest
 }
 
 // familiar is what a person calls an image that has come.
