@@ -17,8 +17,8 @@ const name = "io.containerd.davit.v2"
 // call is how this program was called.
 type call struct {
 	namespace, id, address, bundle string
-	debug, version, info                                               bool
-	action                                                             string
+	debug, version, info           bool
+	action                         string
 }
 
 func main() {

@@ -1,0 +1,50 @@
+package engine
+
+import "testing"
+
+// Every operation has an answer in every state that lasts: it is refused, or
+// leads somewhere from where it comes back.
+func TestTables(t *testing.T) {
+	for s := range states {
+		for op := range operations {
+			v := ofContainers[s][op]
+			switch {
+			case s.passing() && op != opKill && op != opResize && !v.later:
+				t.Errorf("state %d: operation %d does not wait", s, op)
+			case s.passing():
+			case v.later:
+				t.Errorf("state %d: operation %d waits for ever", s, op)
+			case v.refusal == "" && v.next != s && !v.next.passing():
+				t.Errorf("state %d: operation %d leads to %d without work", s, op, v.next)
+			case v.refusal == "" && v.next == creating:
+				t.Errorf("state %d: operation %d has no verdict", s, op)
+			}
+		}
+	}
+	for _, s := range []state{created, running, stopped} {
+		for _, op := range []operation{opStart, opKill, opDelete, opResize} {
+			if v := ofExecs[s][op]; v.later || v.refusal == "" && v.next == creating {
+				t.Errorf("exec, state %d: operation %d has no verdict", s, op)
+			}
+		}
+	}
+}
+
+func TestJournalHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	j, err := newJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.file.Close()
+	if err := j.add(record{Kind: recordCreate, Create: &Create{ID: "one"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.file.WriteString(`{"k":"born","pid":1`); err != nil {
+		t.Fatal(err)
+	}
+	records, err := readJournal(j.file)
+	if err != nil || len(records) != 1 || records[0].Create.ID != "one" {
+		t.Errorf("got %+v, %v", records, err)
+	}
+}
