@@ -152,7 +152,7 @@ func (p *pod) bundle(id, script string) string {
 			map[string]any{"type": "devpts", "source": "devpts", "destination": "/dev/pts", "options": []string{"newinstance", "ptmxmode=0666"}},
 		},
 		"linux": map[string]any{
-			"cgroupsPath": "/shim-test/" + filepath.Base(p.dir) + "-" + id,
+			"cgroupsPath": "/shim-test-" + strconv.Itoa(os.Getpid()) + "-" + id,
 			"namespaces":  []any{map[string]string{"type": "pid"}, map[string]string{"type": "mount"}},
 		},
 	}
