@@ -98,11 +98,11 @@ func bind(source, dest string) error {
 	return unix.Mount(source, dest, "", unix.MS_BIND|unix.MS_REC, "")
 }
 
-// removeCgroups removes the cgroups whose name begins with this one, and what is
-// below, in all hierarchies, and says which there were.
+// removeCgroups removes the cgroups whose path in a hierarchy begins with name,
+// and says which there were.
 func removeCgroups(name string) (found []string) {
 	_ = filepath.WalkDir(view.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.Contains(path, "/"+name) {
+		if err == nil && d.IsDir() && strings.Contains(path, name) {
 			found = append(found, path)
 		}
 		return nil

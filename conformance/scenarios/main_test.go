@@ -76,7 +76,7 @@ func enclose() (status int, err error) {
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET,
 		Pdeathsig:  unix.SIGKILL,
 	})
-	if left := removeCgroups(filepath.Base(dir)); len(left) > 0 && err == nil {
+	if left := removeCgroups("/" + filepath.Base(dir)); len(left) > 0 && err == nil {
 		err = fmt.Errorf("cgroups were left, and are removed: %q", left)
 	}
 	return status, err

@@ -26,13 +26,13 @@ func lookForResidue(t *testing.T, ended []*instance) {
 		}
 	}
 	for _, i := range ended {
-		for _, cgroup := range removeCgroups(filepath.Base(i.cgroup)) {
-			if name := filepath.Base(cgroup); name != filepath.Base(i.cgroup) && name != "conmon" {
+		for _, cgroup := range removeCgroups(i.cgroup) {
+			if name := filepath.Base(cgroup); name != filepath.Base(i.cgroup) && name != "conmon" && i.name == "davit" {
 				t.Errorf("%s: cgroup is left: %s", i, cgroup)
 			}
 		}
 	}
-	removeCgroups(filepath.Base(os.Getenv("DAVIT_ENGINES_DIR")))
+	removeCgroups("/" + filepath.Base(os.Getenv("DAVIT_ENGINES_DIR")))
 	for _, line := range mountsBelow(t, os.Getenv("DAVIT_ENGINES_DIR")) {
 		t.Errorf("mount is left: %s", line)
 	}
@@ -66,7 +66,7 @@ func awaitEnd(pid int, grace time.Duration) bool {
 }
 
 // ownMount matches what an engine mounts for itself, and keeps.
-var ownMount = regexp.MustCompile(`/cgroup/[a-z_,]+$|/root/overlay$|/data/overlay2$|/(docker|podman|containerd)-[a-z-]+/net$`)
+var ownMount = regexp.MustCompile(`/cgroup/[a-z_,]+$|/root/overlay$|/data/overlay2$|/(docker|podman|containerd)-[a-z-]+/net$|^/run/netns$`)
 
 // mountsBelow are the mounts in a folder and in /run, as lines of mountinfo, but
 // those that the machine was prepared with.
