@@ -57,7 +57,8 @@ func replaced(w *layer) error {
 	return w.file("etc/debian_version", "changed\n", 0o640)
 }
 
-// linked is a file with three names, and another name for a file of a lower layer.
+// linked is a file with three names. A link to a file of a lower layer is not in
+// it: podman 4.3 and skopeo refuse that, and would be left out of all measuring.
 func linked(w *layer) error {
 	if err := w.file("opt/one", "linked\n", 0o644); err != nil {
 		return err
@@ -67,7 +68,7 @@ func linked(w *layer) error {
 			return err
 		}
 	}
-	return w.hardlink("opt/git", "usr/bin/git")
+	return nil
 }
 
 // privileged is a program with file capabilities, one with set-id bits, and a

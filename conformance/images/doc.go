@@ -1,8 +1,7 @@
 // Command images makes images of Debian's packages to try tools on: busybox, one
 // layer with little in it, and debian, ten layers with more than a gigabyte and
 // all that layers can have: whiteouts, an opaque directory, replaced files and
-// directories, hard links within a layer and to lower ones, file capabilities, a
-// sparse file, and a file below a directory that is a link in a lower layer.
+// directories, hard links, file capabilities, a sparse file, and a file below a directory that is a link in a lower layer.
 //
 //	images -o DIR [-cache DIR] [busybox|debian]...
 //
