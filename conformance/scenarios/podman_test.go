@@ -26,7 +26,8 @@ const podmanInCgroup = `#!/bin/sh
 command=$1
 shift
 case $command in
-run|create|build) exec podman "$command" --cgroup-parent "$CGROUP" "$@" ;;
+run|create) exec podman "$command" --cgroup-parent "$CGROUP" "$@" ;;
+build) exec podman build --cgroup-parent "$CGROUP/build" "$@" ;; # it is the cgroup itself
 *) exec podman "$command" "$@" ;;
 esac
 `
