@@ -101,7 +101,7 @@ func TestFiveWaysNotToStart(t *testing.T) {
 		{"missing path", "/bin/nowhere", `exec: "/bin/nowhere": no such file or directory`, func(*box) {}},
 		{"not executable", "/etc/text", `exec: "/etc/text": permission denied`,
 			func(b *box) { b.file("etc/text", "#!/bin/sh\n", 0o644) }},
-		{"directory", "/etc", `exec: "/etc": is a directory`, func(*box) {}},
+		{"directory", "/etc", `exec: "/etc": permission denied [it is a directory]`, func(*box) {}},
 		{"interpreter", "/bin/dynamic", `exec /bin/dynamic: no such file or directory [its ELF interpreter /nonexistent/ld.so is missing]`,
 			func(b *box) { b.dynamic("bin/dynamic", "-Wl,--dynamic-linker=/nonexistent/ld.so") }},
 		{"carriage return", "/bin/crlf", `exec /bin/crlf: no such file or directory [its first line ends in a carriage return: "#!/bin/sh\r"]`,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,33 +19,44 @@ import (
 // whatever the umask, and no socket is without a path.
 func TestModes(t *testing.T) {
 	for _, umask := range []int{0, 0o077} {
-		old := unix.Umask(umask)
-		p := newPod(t)
-		p.run("one", "read x </dev/zero")
-		unix.Umask(old)
-		socket := strings.TrimPrefix(p.address, "unix://")
-		for path, want := range map[string]fs.FileMode{
-			filepath.Dir(socket):    0o700,
-			socket:                  0o600,
-			socket + exitsSuffix:    0o600,
-			p.file("davit.journal"): 0o600,
-			p.file("address"):       0o600,
-		} {
-			info, err := os.Stat(path)
-			if err != nil {
-				t.Error(err)
-			} else if got := info.Mode().Perm(); got&^want != 0 {
-				t.Errorf("umask %o: %s has mode %o, want %o", umask, path, got, want)
-			}
-		}
-		sockets, err := os.ReadFile("/proc/net/unix")
+		t.Run(fmt.Sprintf("umask %03o", umask), func(t *testing.T) {
+			p := newPod(t)
+			old := unix.Umask(umask)
+			defer unix.Umask(old)
+			p.run("one", "sleep 100")
+			p.modes()
+			p.noAbstractSocket()
+		})
+	}
+}
+
+// modes are checked of what a supervisor makes.
+func (p *pod) modes() {
+	socket := strings.TrimPrefix(p.address, "unix://")
+	for path, want := range map[string]fs.FileMode{
+		filepath.Dir(socket):    0o700,
+		socket:                  0o600,
+		socket + exitsSuffix:    0o600,
+		p.file("davit.journal"): 0o600,
+		p.file("address"):       0o600,
+	} {
+		info, err := os.Stat(path)
 		if err != nil {
-			t.Fatal(err)
+			p.t.Error(err)
+		} else if got := info.Mode().Perm(); got&^want != 0 {
+			p.t.Errorf("%s has mode %o, want %o", path, got, want)
 		}
-		for line := range strings.Lines(string(sockets)) {
-			if strings.Contains(line, " @") && strings.Contains(line, filepath.Base(p.dir)) {
-				t.Errorf("an abstract socket: %s", line)
-			}
+	}
+}
+
+func (p *pod) noAbstractSocket() {
+	sockets, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(sockets)) {
+		if strings.Contains(line, " @") && strings.Contains(line, filepath.Base(p.dir)) {
+			p.t.Errorf("an abstract socket: %s", line)
 		}
 	}
 }
