@@ -5,53 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// watch is told of changes in a log's directory.
-type watch struct {
-	f       *os.File // inotify
-	changes chan struct{}
-	err     error // once changes is closed
-}
-
-// newWatch watches the directory, where rotation shows, and with it each write
-// to its files.
-func newWatch(path string) (*watch, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("following log: %w", os.NewSyscallError("inotify_init1", err))
-	}
-	dir := filepath.Dir(path)
-	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_ONLYDIR); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("following log in %s: %w", dir, err)
-	}
-	w := &watch{f: os.NewFile(uintptr(fd), "inotify"), changes: make(chan struct{}, 1)}
-	go w.run()
-	return w, nil
-}
-
-// run turns any number of events into one that there is something to look at.
-func (w *watch) run() {
-	buf := make([]byte, 16<<10)
-	for {
-		if _, err := w.f.Read(buf); err != nil {
-			w.err = err
-			close(w.changes)
-			return
-		}
-		select {
-		case w.changes <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (w *watch) close() { w.f.Close() }
 
 // follow reads what is there, and then what comes.
 func (r *reader) follow(ctx context.Context) error {
@@ -72,9 +27,9 @@ func (r *reader) follow(ctx context.Context) error {
 			return r.catchUp(ctx)
 		case <-r.q.Ended:
 			return r.catchUp(ctx)
-		case _, open := <-r.watch.changes:
+		case _, open := <-r.watch.Changes():
 			if !open {
-				return fmt.Errorf("following log: %w", r.watch.err)
+				return fmt.Errorf("following log: %w", r.watch.Err())
 			}
 		}
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/davit-containers/davit/shim/internal/dirwatch"
 )
 
 // AllLines is the Tail of a query without one.
@@ -66,8 +69,8 @@ type reader struct {
 	path  string
 	q     Query
 	each  func(Record) error
-	watch *watch // of the log's directory; nil where the log is not followed
-	files chain  // still to be read, the first at lines
+	watch *dirwatch.Watch // of the log's directory; nil where the log is not followed
+	files chain           // still to be read, the first at lines
 	lines *lines
 	dec   decoder
 }
@@ -81,7 +84,7 @@ func openReader(path string, q Query, each func(Record) error) (_ *reader, err e
 		}
 	}()
 	if q.Follow {
-		if r.watch, err = newWatch(path); err != nil {
+		if r.watch, err = dirwatch.New(filepath.Dir(path)); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +118,7 @@ func (r *reader) enter(off int64) {
 func (r *reader) close() {
 	r.files.close()
 	if r.watch != nil {
-		r.watch.close()
+		r.watch.Close()
 	}
 }
 
