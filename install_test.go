@@ -1,17 +1,16 @@
 package davit_test
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // TestInstall installs what is built to another place.
 func TestInstall(t *testing.T) {
-	if _, err := os.Stat("bin/davit"); err != nil {
-		t.Skip("needs bin/davit: make build")
-	}
+	needs.Built(t, "bin/davit")
 	dir := t.TempDir()
 	out, err := exec.Command("make", "-o", "build", "install", "DESTDIR="+dir, "PREFIX=/opt").CombinedOutput()
 	if err != nil {

@@ -1,10 +1,13 @@
 package libcontainer
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // profiles are two of AppArmor's: one allows what the tests do, the other all of
@@ -18,7 +21,7 @@ profile davit-test-closed flags=(attach_disconnected) { file, capability, mount,
 func loadProfiles(t *testing.T) {
 	t.Helper()
 	if enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled"); strings.TrimSpace(string(enabled)) != "Y" {
-		t.Skip("needs AppArmor")
+		needs.Kernel(t, needs.AppArmor, errors.New("it is not enabled"))
 	}
 	parse := func(action string) {
 		cmd := exec.Command("apparmor_parser", action, "--skip-cache")

@@ -15,15 +15,14 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/criu"
 )
 
 // needCriu skips where criu does not work, with what it says is missing.
 func needCriu(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	needs.Root(t, "it makes containers")
 	if _, err := criu.Find(); err != nil {
 		t.Skip(err)
 	}

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/host"
 )
 
@@ -32,7 +34,7 @@ func (b *box) overlay(options ...string) {
 // Twenty layers with long names fit into no page.
 func TestManyLayers(t *testing.T) {
 	if host.Kernel().Before(host.Version{Major: 6, Minor: 5}) {
-		t.Skip("overlayfs has no option lowerdir+ before Linux 6.5")
+		needs.Kernel(t, needs.OverlayLayers, errors.New("the kernel is older"))
 	}
 	b := newBox(t)
 	dirs := b.layers(20)

@@ -15,6 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/criu"
 )
 
@@ -112,9 +113,7 @@ func TestObserve(t *testing.T) {
 
 // Each thread is observed by itself, and any may be the one that is outside.
 func TestThreads(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	needs.Root(t, "it changes a thread's capabilities")
 	other := make(chan int)
 	done := make(chan bool)
 	defer close(done)
@@ -170,9 +169,7 @@ func TestObserveZombie(t *testing.T) {
 // A process in a mount namespace that is not davit's may still see the host:
 // criu's does, and one that was copied from it.
 func TestCriusMountNamespace(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	needs.Root(t, "it makes a mount namespace")
 	child := exec.Command("sleep", "1000")
 	child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
 	if err := child.Start(); err != nil {

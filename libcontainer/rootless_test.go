@@ -39,9 +39,7 @@ shift 2
 exec setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all -- "$@"`
 
 func TestRootless(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to become another user; this one runs the tests TestUser... himself")
-	}
+	needs.Root(t, "to become another user; this one runs the tests TestUser... himself")
 	for _, setting := range []struct{ name, subids string }{
 		{"alone", ""},
 		{"ranges", "4242:100000:65536\n"},

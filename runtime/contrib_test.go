@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 //go:generate go test -count=1 -run ^TestContrib$ . -update
@@ -89,9 +91,7 @@ func ownFiles(t *testing.T) []string {
 // tool runs a program on contrib's files and gives what it says.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("needs %s", name)
-	}
+	needs.Program(t, name)
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%s %v: %v\n%s", name, args, err, out)

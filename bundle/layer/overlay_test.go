@@ -3,44 +3,21 @@ package layer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	. "github.com/davit-containers/davit/bundle/internal/treetest"
 	"golang.org/x/sys/unix"
-)
 
-// atLeast says whether the kernel has a version.
-func atLeast(t *testing.T, major, minor int) bool {
-	t.Helper()
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		t.Fatal(err)
-	}
-	got := [2]int{}
-	part := 0
-	for _, c := range name.Release {
-		if c == '.' {
-			if part++; part == 2 {
-				break
-			}
-		} else if c < '0' || c > '9' {
-			break
-		} else {
-			got[part] = got[part]*10 + int(c-'0')
-		}
-	}
-	return got[0] > major || got[0] == major && got[1] >= minor
-}
+	"github.com/davit-containers/davit/conformance/needs"
+)
 
 // TestWhiteoutsAsFiles makes whiteouts as where no device can be made: overlayfs
 // takes them, and so does the layer that is settled on them.
 func TestWhiteoutsAsFiles(t *testing.T) {
 	needRoot(t)
-	if !atLeast(t, 6, 7) {
-		t.Skip("overlayfs takes files with attributes for whiteouts since Linux 6.7")
-	}
 	base := tempDir(t)
 	lower, middle, upper := openDir(t, filepath.Join(base, "a")), openDir(t, filepath.Join(base, "b")), openDir(t, filepath.Join(base, "c"))
 	settle := func(dir *os.File, below []*os.File, items ...Item) {
@@ -76,6 +53,9 @@ func TestWhiteoutsAsFiles(t *testing.T) {
 		t.Errorf("of two whiteouts, of what is gone and what is there, the layer has %v", tree.Paths())
 	}
 	merged := Read(t, mountLayers(t, filepath.Join(base, "mount"), []*os.File{upper, middle, lower}))
+	if _, shown := merged["d/empty"]; shown {
+		needs.Kernel(t, needs.FileWhiteouts, errors.New("overlayfs shows one"))
+	}
 	for path, want := range map[string]bool{"d/gone": false, "d/empty": false, "d/stays": true, "d/new": true} {
 		if _, got := merged[path]; got != want {
 			t.Errorf("%s is there: %v, want %v", path, got, want)

@@ -17,14 +17,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-)
 
-func needProgram(t testing.TB, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("the program %s is not installed", name)
-	}
-}
+	"github.com/davit-containers/davit/conformance/needs"
+)
 
 // umociErrs are the cases of layerCases in which umoci 0.4.7 unpacks something
 // else, and why that is not what a layer means.
@@ -42,7 +37,7 @@ var umociErrs = map[string]string{
 // TestEqualsUmoci unpacks with umoci what the table of layers has.
 func TestEqualsUmoci(t *testing.T) {
 	needRoot(t)
-	needProgram(t, "umoci")
+	needs.Program(t, "umoci")
 	start := time.Now().Add(-time.Minute)
 	for _, c := range layerCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,7 +106,7 @@ func umoci(t *testing.T, tars [][]byte) (string, error) {
 // TestEqualsTar unpacks with tar what a single layer has.
 func TestEqualsTar(t *testing.T) {
 	needRoot(t)
-	needProgram(t, "tar")
+	needs.Program(t, "tar")
 	for _, c := range layerCases[:1] {
 		t.Run(c.name, func(t *testing.T) {
 			archive := Tar(t, c.layers[0]...)

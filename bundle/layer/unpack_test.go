@@ -13,13 +13,13 @@ import (
 
 	. "github.com/davit-containers/davit/bundle/internal/treetest"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func needRoot(t testing.TB) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("unpacking with owners needs root")
-	}
+	needs.Root(t, "unpacking with owners")
 }
 
 // overlayForm unpacks layers side by side, settles them, and mounts them.

@@ -1,11 +1,11 @@
 // Package store keeps images and their unpacked layers in a directory, for
 // several processes at once and against a kill at any moment.
 //
-//	ROOT/images/   an OCI image layout, which other tools may read
-//	ROOT/layers/   unpacked layers, each with all below it named by one chain ID
-//	ROOT/holds/    what keeps an image and its layers from being collected, by name
-//	ROOT/work/     what operations that run now have in hand
-//	ROOT/lock      is held shared to take something into use, exclusively to remove
+//	images/   an OCI image layout, which other tools may read
+//	layers/   unpacked layers, each with all below it named by one chain ID
+//	holds/    what keeps an image and its layers from being collected, by name
+//	work/     what operations that run now have in hand
+//	lock      is held shared to take something into use, exclusively to remove
 //
 // What is in images and layers is whole: it was verified and written to disk
 // before it was renamed there. What is in work belongs to a process that holds a

@@ -20,14 +20,14 @@ import (
 	"github.com/davit-containers/davit/bundle/image/archive"
 	"github.com/davit-containers/davit/bundle/image/layout"
 	"github.com/davit-containers/davit/bundle/image/source"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // run runs another program, and skips the test where there is none.
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("no %s here (make deps installs it)", name)
-	}
+	needs.Program(t, name)
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()

@@ -19,6 +19,8 @@ import (
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/registry"
 	"github.com/davit-containers/davit/bundle/progress"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // distribution is Debian's docker-registry on loopback.
@@ -31,9 +33,7 @@ type distribution struct {
 
 func newDistribution(t testing.TB) *distribution {
 	t.Helper()
-	if _, err := exec.LookPath("docker-registry"); err != nil {
-		t.Skip("no docker-registry here (make deps installs it)")
-	}
+	needs.Program(t, "docker-registry")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/davit-containers/davit/conformance/internal/bundle"
 	"github.com/davit-containers/davit/conformance/internal/view"
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func TestQuantile(t *testing.T) {
@@ -94,9 +95,7 @@ func findScenario(t *testing.T, name string) scenario {
 }
 
 func TestRoundsOfRuntimesThatWorkAndFail(t *testing.T) {
-	if _, err := os.Stat(timeProgram); err != nil {
-		t.Skipf("%s is not installed: peak memory cannot be measured", timeProgram)
-	}
+	needs.File(t, timeProgram, "time") // measures peak memory
 	good := fakeRuntime(t, "sleep 0.01\n")
 	bad := fakeRuntime(t, "echo first >&2\necho 'mounting /proc: no' >&2\nexit 3\n")
 	o := options{rounds: 4, warmup: 1, peers: []peer{good, bad}}
@@ -122,9 +121,7 @@ func TestRoundsOfRuntimesThatWorkAndFail(t *testing.T) {
 }
 
 func TestPeakIsNotOurs(t *testing.T) {
-	if _, err := os.Stat(timeProgram); err != nil {
-		t.Skipf("%s is not installed: peak memory cannot be measured", timeProgram)
-	}
+	needs.File(t, timeProgram, "time") // measures peak memory
 	ballast := make([]byte, 64<<20)
 	for i := range ballast {
 		ballast[i] = 1

@@ -10,12 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/conformance/internal/view"
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func TestMountWatchCounts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
-	}
+	needs.Root(t, "it mounts")
 	for name, watch := range map[string]func() (*mountWatch, error){"each": watchEachMount, "any": watchAnyMount} {
 		t.Run(name, func(t *testing.T) {
 			var missing error

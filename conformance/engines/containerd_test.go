@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -9,10 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 const (
@@ -26,65 +29,73 @@ const hog = "x=a; while :; do x=$x$x; done"
 // containerd starts a containerd that has an image.
 func containerd(t *testing.T) *engine {
 	t.Helper()
-	programs := needs(t, "containerd", "ctr")
+	programs := machine(t, "containerd", "ctr")
 	dir := t.TempDir()
 	e := &engine{t: t, dir: dir, client: []string{"ctr", "--address", dir + "/c"}, env: []string{"PATH=" + programs + ":" + os.Getenv("PATH")}}
 	config := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = %q\n", dir+"/root", dir+"/state", dir+"/c")
 	if err := os.WriteFile(dir+"/config.toml", []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	e.serve([]string{"version"}, "containerd", "--config", dir+"/config.toml")
+	e.serve("containerd successfully booted", "containerd", "--config", dir+"/config.toml")
 	t.Cleanup(e.stop)
 	e.must(0, "", "image", "import", image(t, box))
 	return e
 }
 
-// events are the topics of what happened to a container, in order, up to one.
+// events are the topics of what happens to a container from now on, in order,
+// up to one.
 func (e *engine) events(id string) (await func(last string) []string) {
 	e.t.Helper()
 	cmd := exec.Command("ctr", "--address", e.dir+"/c", "events")
-	var out buffer
-	cmd.Stdout = &out
-	if err := cmd.Start(); err != nil {
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	lines := make(chan string, 1000)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+		close(lines)
+	}()
+	e.subscribed(lines)
 	return func(last string) (topics []string) {
-		for end := time.Now().Add(commandTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			topics = nil
-			for line := range strings.Lines(out.String()) {
-				if f := strings.Fields(line); len(f) > 6 && strings.HasPrefix(f[5], "/tasks/") && strings.Contains(line, `"`+id+`"`) {
-					topics = append(topics, strings.TrimPrefix(f[5], "/tasks/"))
-				}
+		for line := range lines {
+			if f := strings.Fields(line); len(f) > 6 && strings.HasPrefix(f[5], "/tasks/") && strings.Contains(line, `"`+id+`"`) {
+				topics = append(topics, strings.TrimPrefix(f[5], "/tasks/"))
 			}
 			if slices.Contains(topics, last) {
 				return topics
 			}
 		}
-		e.t.Fatalf("of %s there is no event %s: %s", id, last, out.String())
+		e.t.Fatalf("of %s there is no event %s, but %v", id, last, topics)
 		return nil
 	}
 }
 
-// buffer is one that may be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(data)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+// subscribed returns when events come: nothing says so but an event, so the
+// image gets labels until one is seen.
+func (e *engine) subscribed(lines <-chan string) {
+	for i := 0; ; i++ {
+		e.must(0, "", "image", "label", box, fmt.Sprintf("seen=%d", i))
+		select {
+		case line, more := <-lines:
+			if !more {
+				e.t.Fatal("ctr events has ended")
+			}
+			if strings.Contains(line, "/images/update") {
+				return
+			}
+		default:
+		}
+	}
 }
 
 func TestContainerd(t *testing.T) {
@@ -108,7 +119,7 @@ func TestContainerdOOM(t *testing.T) {
 	e := containerd(t)
 	if _, err := os.Stat("/sys/fs/cgroup/memory"); err != nil {
 		if controllers, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); !strings.Contains(string(controllers), "memory") {
-			t.Skip("needs the memory controller")
+			needs.Controller(t, "memory", 2)
 		}
 	}
 	await := e.events("hog")
@@ -126,7 +137,7 @@ func TestContainerdRestart(t *testing.T) {
 	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sleep", "1000")
 	e.daemon.Process.Kill()
 	e.daemon.Wait()
-	e.serve([]string{"version"}, e.argv...)
+	e.again()
 	e.must(0, "RUNNING", "task", "ls")
 	e.must(4, "", "task", "exec", "--exec-id", "x", "one", "/bin/sh", "-c", "exit 4")
 	await := e.events("one")
@@ -142,30 +153,42 @@ func TestContainerdShimKilled(t *testing.T) {
 	e := containerd(t)
 	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sleep", "1000")
 	await := e.events("one")
-	pid := supervisorOf(t, e.dir)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	supervisor, keeper := supervisorOf(t, e.dir)
+	ended, err := unix.PidfdOpen(keeper, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ended)
+	if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	await("exit")
-	for end := time.Now().Add(commandTime); ; time.Sleep(20 * time.Millisecond) {
-		if pids := processesWith(t, e.dir+"/c"); len(pids) == 0 {
-			break
-		} else if time.Now().After(end) {
-			t.Fatalf("left: processes %v", pids)
-		}
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(ended), Events: unix.POLLIN}}, int(commandTime.Milliseconds()))
+	for err == unix.EINTR {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(ended), Events: unix.POLLIN}}, int(commandTime.Milliseconds()))
+	}
+	if n != 1 {
+		t.Fatalf("the keeper does not end: %v", err)
+	}
+	if pids := processesWith(t, e.dir+"/c"); len(pids) > 0 {
+		t.Errorf("left: processes %v", pids)
 	}
 }
 
-// supervisorOf is the pid of the one supervisor of a containerd.
-func supervisorOf(t *testing.T, dir string) int {
+// supervisorOf are the pids of the one supervisor of a containerd and its keeper.
+func supervisorOf(t *testing.T, dir string) (supervisor, keeper int) {
 	t.Helper()
 	for _, pid := range processesWith(t, dir+"/c") {
-		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); !bytes.HasPrefix(line, []byte("davit-keeper")) {
-			return pid
+		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.HasPrefix(line, []byte("davit-keeper")) {
+			keeper = pid
+		} else {
+			supervisor = pid
 		}
 	}
-	t.Fatal("there is no supervisor")
-	return 0
+	if supervisor == 0 || keeper == 0 {
+		t.Fatalf("the supervisor is %d, its keeper %d", supervisor, keeper)
+	}
+	return supervisor, keeper
 }
 
 // processesWith are the pids of shims and keepers with an argument.

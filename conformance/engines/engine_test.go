@@ -2,12 +2,14 @@ package engines
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // programs builds davit and its shim once.
@@ -41,16 +45,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needs skips a test that cannot be run, and gives the programs' directory.
-func needs(t *testing.T, names ...string) string {
+// machine skips a test that the machine lacks a program for, and gives the
+// directory of davit's programs.
+func machine(t *testing.T, names ...string) string {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	needs.Root(t, "an engine makes containers")
 	for _, name := range append(names, "busybox") {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("needs " + name)
-		}
+		needs.Program(t, name)
 	}
 	dir, err := programs()
 	if err != nil {
@@ -66,7 +67,8 @@ type engine struct {
 	client []string
 	env    []string
 	daemon *exec.Cmd
-	argv   []string
+	ready  string   // what the daemon says when it is
+	argv   []string // the daemon's
 }
 
 // commandTime is more than any command takes.
@@ -97,31 +99,40 @@ func (e *engine) must(status int, text string, args ...string) {
 	}
 }
 
-// serve starts the daemon, and waits until a command of the client's succeeds.
-func (e *engine) serve(ready []string, argv ...string) {
+// serve starts the daemon, and waits until it says on its standard error that
+// it is ready.
+func (e *engine) serve(ready string, argv ...string) {
 	e.t.Helper()
-	e.argv = argv
-	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	e.ready, e.argv = ready, argv
+	e.daemon = exec.Command(argv[0], argv[1:]...)
+	e.daemon.Env = append(os.Environ(), e.env...)
+	e.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
+	said, err := e.daemon.StderrPipe()
+	if err == nil {
+		err = e.daemon.Start()
+	}
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	defer log.Close()
-	e.daemon = exec.Command(argv[0], argv[1:]...)
-	e.daemon.Env = append(os.Environ(), e.env...)
-	e.daemon.Stdout, e.daemon.Stderr = log, log
-	e.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
-	if err := e.daemon.Start(); err != nil {
-		e.t.Fatal(err)
+	if text, found := readUntil(said, ready); !found {
+		e.t.Fatalf("%s does not say %q: %s", argv[0], ready, text)
 	}
-	for end := time.Now().Add(commandTime); ; {
-		if _, status := e.run(ready...); status == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			text, _ := os.ReadFile(filepath.Join(e.dir, "log"))
-			e.t.Fatalf("%s does not answer: %s", argv[0], text)
+	go io.Copy(io.Discard, said) // so that it never waits for a reader
+}
+
+// again starts the daemon once more.
+func (e *engine) again() { e.serve(e.ready, e.argv...) }
+
+// readUntil reads lines up to one that has a word in it, and gives all that it
+// has read.
+func readUntil(r io.Reader, word string) (text string, found bool) {
+	var all strings.Builder
+	for s := bufio.NewScanner(io.TeeReader(r, &all)); s.Scan(); {
+		if strings.Contains(s.Text(), word) {
+			return all.String(), true
 		}
 	}
+	return all.String(), false
 }
 
 func (e *engine) stop() {

@@ -12,22 +12,14 @@ import (
 
 	"github.com/davit-containers/davit/conformance/internal/residue"
 	"github.com/davit-containers/davit/conformance/internal/view"
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // needDavit is the built davit. The test is skipped where containers cannot be made.
 func needDavit(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("making containers and changing mounts needs root")
-	}
-	program, err := filepath.Abs("../../bin/davit")
-	if err == nil {
-		_, err = os.Stat(program)
-	}
-	if err != nil {
-		t.Skipf("davit is not built [make build]: %v", err)
-	}
-	return program
+	needs.Root(t, "it makes containers and changes mounts")
+	return needs.Built(t, "../../bin/davit")
 }
 
 // TestLeaks makes fewer containers than the program does, and while the tests of

@@ -32,6 +32,8 @@ var (
 	Fuse           = Feature{"file systems in user space", "2.6.14", "FUSE_FS", ""}
 	AppArmor       = Feature{"AppArmor", "2.6.36", "SECURITY_APPARMOR", "/sys/module/apparmor/parameters/enabled"}
 	Cgroup2        = Feature{"cgroup v2", "4.5", "CGROUPS", ""}
+	OverlayLayers  = Feature{"overlayfs' option lowerdir+", "6.5", "OVERLAY_FS", ""}
+	FileWhiteouts  = Feature{"files with an attribute as whiteouts of overlayfs", "6.7", "", ""}
 	Pids           = Feature{"the pids controller of cgroups", "4.3", "CGROUP_PIDS", ""}
 )
 

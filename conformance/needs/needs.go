@@ -3,6 +3,7 @@ package needs
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -59,7 +60,7 @@ func absent(t testing.TB, what, debianPackage string, err error) {
 // packages are those whose name is not their program's.
 var packages = map[string]string{
 	"busybox": "busybox-static", "newuidmap": "uidmap", "newgidmap": "uidmap", "ip": "iproute2", "ps": "procps",
-	"setpriv": "util-linux", "unshare": "util-linux", "script": "bsdutils",
+	"pasta": "passt", "setpriv": "util-linux", "unshare": "util-linux", "script": "bsdutils",
 	"dockerd": "docker.io", "docker": "docker.io", "ctr": "containerd", "true": "coreutils", "sleep": "coreutils",
 	"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu", "x86_64-linux-gnu-gcc": "gcc", "qemu-aarch64-static": "qemu-user-static",
 }
@@ -69,6 +70,20 @@ func packageOf(program string) string {
 		return name
 	}
 	return program
+}
+
+// Built is the absolute path of a program of the tree's own, which make build
+// leaves in bin. The test is skipped where it is missing.
+func Built(t testing.TB, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Skipf("needs a program that is not built [make build]: %v", err)
+	}
+	return path
 }
 
 // Installed tells whether a package of Debian's is, for what has no test to skip.

@@ -52,14 +52,7 @@ func needDavit(t *testing.T) string {
 		t.Skip("a sweep takes half a minute: not with -short")
 	}
 	needs.Root(t, "it makes containers and changes mounts")
-	program, err := filepath.Abs("../../bin/davit")
-	if err == nil {
-		_, err = os.Stat(program)
-	}
-	if err != nil {
-		t.Skipf("davit is not built [make build]: %v", err)
-	}
-	return program
+	return needs.Built(t, "../../bin/davit")
 }
 
 // TestTracerCountsAndKills follows a shell that starts two programs.

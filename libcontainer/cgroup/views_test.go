@@ -66,9 +66,7 @@ func arrange(view string) error {
 }
 
 func TestViews(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root: it makes cgroups and a mount namespace")
-	}
+	needs.Root(t, "it makes cgroups and a mount namespace")
 	views := []string{"native"}
 	if cgroups.IsCgroup2HybridMode() {
 		views = append(views, "v1", "v2")

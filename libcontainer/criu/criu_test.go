@@ -3,7 +3,6 @@ package criu
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/internal/sys"
 )
 
@@ -235,10 +235,7 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 
 // The real program: several questions are one process's to answer.
 func TestCriuItself(t *testing.T) {
-	path, err := exec.LookPath("criu")
-	if err != nil {
-		t.Skip("criu is not installed")
-	}
+	path := needs.Program(t, "criu")
 	s, err := Start(path)
 	if err != nil {
 		t.Fatal(err)

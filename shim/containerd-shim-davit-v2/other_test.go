@@ -2,11 +2,12 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/davit-containers/davit/shim/api"
 	"github.com/davit-containers/davit/shim/protobuf"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // process is an exec's specification.
@@ -21,9 +22,7 @@ func TestOtherRuntime(t *testing.T) {
 	for _, runtime := range []string{"runc"} {
 		t.Run(runtime, func(t *testing.T) {
 			p := newPod(t)
-			if _, err := exec.LookPath(runtime); err != nil {
-				t.Skip("needs " + runtime)
-			}
+			needs.Program(t, runtime)
 			p.binary = runtime
 			out := p.run("one", "echo hello; trap 'exit 5' TERM; while :; do read x </dev/zero; done")
 			p.exec("one", "e", "exit 6", 6)

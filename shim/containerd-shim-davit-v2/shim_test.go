@@ -20,6 +20,8 @@ import (
 	"github.com/davit-containers/davit/shim/loop"
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/ttrpc"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // program builds this command once.
@@ -111,12 +113,8 @@ type pod struct {
 // newPod starts a supervisor for a first bundle.
 func newPod(t *testing.T) *pod {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
-	if _, err := os.Stat("/bin/busybox"); err != nil {
-		t.Skip("needs busybox-static")
-	}
+	needs.Root(t, "containers are made")
+	needs.File(t, "/bin/busybox", "busybox-static")
 	p := &pod{t: t, dir: t.TempDir()}
 	t.Cleanup(p.end)
 	return p

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 //go:generate go test -count=1 -run ^TestContrib$ . -update
@@ -79,10 +81,7 @@ func TestContrib(t *testing.T) {
 }
 
 func TestManPages(t *testing.T) {
-	mandoc, err := exec.LookPath("mandoc")
-	if err != nil {
-		t.Skip("needs mandoc")
-	}
+	mandoc := needs.Program(t, "mandoc")
 	pages, err := filepath.Glob(contrib + "/man/davit-shim*.1")
 	if err != nil || len(pages) < len(commands()) {
 		t.Fatalf("%v, %v", pages, err)
@@ -95,9 +94,7 @@ func TestManPages(t *testing.T) {
 
 // TestBashCompletion: the words that Tab gives.
 func TestBashCompletion(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("needs bash")
-	}
+	needs.Program(t, "bash")
 	script := `
 compopt() { :; }
 _get_comp_words_by_ref() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; } # bash-completion's

@@ -137,9 +137,7 @@ shift
 exec setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all -- "$@"`
 
 func TestRootless(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to become another user; this one runs the tests TestUser... himself")
-	}
+	needs.Root(t, "to become another user; this one runs the tests TestUser... himself")
 	needs.Program(t, "newuidmap")
 	for _, setting := range []struct{ name, subids string }{
 		{"alone", ""},

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 func newStore(t testing.TB) *Store {
@@ -172,9 +174,7 @@ func TestLeftovers(t *testing.T) {
 
 // A removal that is slow, or fails, leaves no half volume.
 func TestRemoveFails(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: a mount stops the removal")
-	}
+	needs.Root(t, "a mount stops the removal")
 	s := newStore(t)
 	v := create(t, s, "data")
 	at := filepath.Join(v.Path, "mnt")

@@ -13,6 +13,8 @@ import (
 
 	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // owner is the user and group of the tests: nobody else's files can be made
@@ -98,9 +100,7 @@ func swap(file string, with func(string) error) error {
 }
 
 func TestOwnersAndDevicesAreCompared(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root: files of others and devices")
-	}
+	needs.Root(t, "files of others and devices")
 	got, want := t.TempDir(), t.TempDir()
 	treetest.Make(t, got, treetest.File("f", "").Owner(7, 8), treetest.CharDevice("c", 1, 3))
 	treetest.Make(t, want, treetest.File("f", "").Owner(7, 9), treetest.CharDevice("c", 1, 5))

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // pieces is an archive in blocks of any length.
@@ -176,9 +178,7 @@ func TestReadsWhatArchiveTarWrites(t *testing.T) {
 // gnuTar are archives of a sparse file, and others, that GNU tar writes.
 func gnuTar(t testing.TB) map[string][]byte {
 	t.Helper()
-	if _, err := exec.LookPath("tar"); err != nil {
-		t.Skip("there is no tar program")
-	}
+	needs.Program(t, "tar")
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "sparse"))
 	if err != nil {
