@@ -13,9 +13,26 @@ const temporary = ".new-"
 
 // Write replaces the file at path by data (mode 0600), which is on disk when it
 // returns. Whoever reads sees the old content or the new.
-func Write(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, temporary)
+func Write(path string, data []byte) error {
+	if err := replace(path, data, (*os.File).Sync); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// Replace is Write of what need not outlive the machine: it reaches a disk when
+// the kernel sees fit, and after a power failure the file may be the old one, the
+// new one, or none.
+func Replace(path string, data []byte) error {
+	return replace(path, data, func(*os.File) error { return nil })
+}
+
+// replace writes beside the file, and puts it in its place once it is kept.
+func replace(path string, data []byte, keep func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), temporary)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -29,13 +46,10 @@ func Write(path string, data []byte) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := keep(f); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return os.Rename(f.Name(), path)
 }
 
 // syncDir puts a directory's entries on disk.

@@ -1,6 +1,7 @@
 package statefile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -24,32 +25,58 @@ func Acquire(path string) (*Lock, error) {
 
 // acquire returns nothing where the file was removed while it waited.
 func acquire(path string) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	l, err := lock(path, os.O_CREATE, unix.LOCK_EX)
+	if errors.Is(err, errRemoved) {
+		return nil, nil
+	}
+	return l, err
+}
+
+// The errors of Wait and Try.
+var (
+	// ErrLocked is that another has the lock.
+	ErrLocked  = errors.New("another process has it locked")
+	errRemoved = fmt.Errorf("it was removed: %w", os.ErrNotExist)
+)
+
+// Wait is Acquire of a file that is there. os.ErrNotExist: it is not, or was
+// removed meanwhile.
+func Wait(path string) (*Lock, error) { return lock(path, 0, unix.LOCK_EX) }
+
+// Try is Wait without waiting. ErrLocked: another has the lock.
+func Try(path string) (*Lock, error) { return lock(path, 0, unix.LOCK_EX|unix.LOCK_NB) }
+
+// lock opens a file and locks it.
+func lock(path string, open, how int) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|open, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
-	err = flock(f)
+	err = flock(f, how)
 	var st unix.Stat_t
 	if err == nil {
 		err = unix.Fstat(int(f.Fd()), &st)
 	}
-	if err != nil || st.Nlink == 0 {
-		f.Close()
+	if err == nil && st.Nlink == 0 {
+		err = errRemoved
 	}
-	switch {
-	case err != nil:
+	if err != nil {
+		f.Close()
 		return nil, fmt.Errorf("locking %s: %w", path, err)
-	case st.Nlink == 0:
-		return nil, nil
 	}
 	return &Lock{f}, nil
 }
 
-func flock(f *os.File) error {
+func flock(f *os.File, how int) error {
 	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
-			return err
+		err := unix.Flock(int(f.Fd()), how)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.EWOULDBLOCK:
+			return ErrLocked
 		}
+		return err
 	}
 }
 
