@@ -20,10 +20,23 @@ func (p *program) complete(cmd *cobra.Command) {
 	arguments := strings.Fields(cmd.Use)[1:]
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		at := min(len(args), len(arguments)-1)
-		if at < 0 || !strings.Contains(arguments[at], "IMAGE") && arguments[at] != "[NAME]" {
+		if at < 0 {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return p.imageNames(cmd), cobra.ShellCompDirectiveNoFileComp
+		for word, names := range p.completions() {
+			if strings.Contains(arguments[at], word) {
+				return names(cmd), cobra.ShellCompDirectiveNoFileComp
+			}
+		}
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+}
+
+// completions are what arguments may be, by the word that stands for them in a
+// command's usage.
+func (p *program) completions() map[string]func(*cobra.Command) []cobra.Completion {
+	return map[string]func(*cobra.Command) []cobra.Completion{
+		"IMAGE": p.imageNames, "[NAME]": p.imageNames, "NETWORK": p.networkNames, "VOLUME": p.volumeNames,
 	}
 }
 

@@ -34,8 +34,8 @@ func generated(t *testing.T) map[string]string {
 		files[path] = out.String()
 	}
 	files["man/davit-shim.1"] = mainPage(root)
-	for _, c := range root.Commands() {
-		files["man/davit-shim-"+c.Name()+".1"] = commandPage(c)
+	for _, c := range allCommands(root) {
+		files["man/"+pageName(c)+".1"] = commandPage(c)
 	}
 	return files
 }

@@ -32,21 +32,19 @@ behind it if need be.`
 // helpCommand shows the help of a command, or of the program.
 func (p *program) helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
+		Use:   "help [COMMAND...]",
 		Short: "show the list of commands, or help for one",
-		Args:  between(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				p.printHelp(root)
-				return nil
-			}
-			for _, cmd := range root.Commands() {
-				if cmd.Name() == args[0] {
-					p.printHelp(cmd)
-					return nil
+			found := root
+			for _, word := range args {
+				child := commandOf(found, word)
+				if child == nil {
+					return unknownCommand(found, word)
 				}
+				found = child
 			}
-			return fmt.Errorf("unknown command %q [%s --help lists the commands]", args[0], name)
+			p.printHelp(found)
+			return nil
 		},
 	}
 }
@@ -61,6 +59,8 @@ func (p *program) printHelp(cmd *cobra.Command) {
 	heading := "OPTIONS"
 	if !cmd.HasParent() {
 		heading = "GLOBAL OPTIONS"
+	}
+	if cmd.HasAvailableSubCommands() {
 		var list strings.Builder
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {

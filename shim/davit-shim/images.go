@@ -248,19 +248,6 @@ func newImageFilter(ctx context.Context, s *store.Store, list, args []string, no
 	return f, nil
 }
 
-// moment is a time, or one so long ago.
-func moment(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("neither a time such as 2006-01-02T15:04:05 nor an age such as 10h")
-}
-
 // shows tells whether an image, under any name, is one that is wanted.
 func (f *imageFilter) shows(img *store.Image) bool {
 	at := created(img)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -85,20 +86,21 @@ func (p *program) inspect(ctx context.Context, i inspection, refs []string) erro
 		}
 		found = append(found, detailsOf(img))
 	}
-	return errors.Join(append([]error{i.print(p, found)}, errs...)...)
+	return errors.Join(append([]error{printDetails(p.out, i.format, found)}, errs...)...)
 }
 
-// print prints images by the format that is wanted.
-func (i inspection) print(p *program, found []details) error {
-	if i.format == "" || i.format == "json" {
-		enc := json.NewEncoder(p.out)
+// printDetails prints values by the format that is wanted: all as a JSON array, or
+// one at a time by a template.
+func printDetails[T any](w io.Writer, format string, found []T) error {
+	if format == "" || format == "json" {
+		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
-		if i.format == "" {
+		if format == "" {
 			enc.SetIndent("", "    ")
 		}
 		return enc.Encode(found)
 	}
-	t, err := listing.Template(i.format)
+	t, err := listing.Template(format)
 	if err != nil {
 		return err
 	}
@@ -107,7 +109,7 @@ func (i inspection) print(p *program, found []details) error {
 		if err != nil {
 			return err
 		}
-		if err := listing.Execute(p.out, t, fields); err != nil {
+		if err := listing.Execute(w, t, fields); err != nil {
 			return err
 		}
 	}

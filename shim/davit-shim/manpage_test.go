@@ -85,15 +85,27 @@ func escape(text string) string {
 	return text
 }
 
+// allCommands are those of the program, and those of its groups.
+func allCommands(cmd *cobra.Command) (all []*cobra.Command) {
+	for _, c := range cmd.Commands() {
+		all = append(append(all, c), allCommands(c)...)
+	}
+	return all
+}
+
+// pageName is that of a command's page.
+func pageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
+
 // commandPage is the page of one command.
 func commandPage(cmd *cobra.Command) string {
-	m := newPage(name+"-"+cmd.Name(), cmd.Short)
+	m := newPage(pageName(cmd), cmd.Short)
 	m.section("SYNOPSIS", "")
+	words := strings.TrimPrefix(cmd.CommandPath(), name+" ")
 	for i, form := range strings.Split(cmd.Use, " | ") {
 		if i > 0 {
 			m.WriteString(".br\n")
 		}
-		fmt.Fprintf(m, "\\fB%s\\fR [global options] \\fB%s\\fR [options]%s\n", escape(name), cmd.Name(), escape(strings.TrimPrefix(form, cmd.Name())))
+		fmt.Fprintf(m, "\\fB%s\\fR [global options] \\fB%s\\fR [options]%s\n", escape(name), escape(words), escape(strings.TrimPrefix(form, cmd.Name())))
 	}
 	if cmd.Long != "" {
 		m.section("DESCRIPTION", cmd.Long)
@@ -112,9 +124,9 @@ func mainPage(root *cobra.Command) string {
 	m.section("DESCRIPTION", description)
 	m.WriteString(".SH COMMANDS\n")
 	var pages []string
-	for _, c := range root.Commands() {
-		fmt.Fprintf(m, ".TP\n\\fB%s\\fR\n%s\n", c.Name(), escape(sentence(c.Short)))
-		pages = append(pages, ".BR davit\\-shim\\-"+c.Name()+" (1)")
+	for _, c := range allCommands(root) {
+		fmt.Fprintf(m, ".TP\n\\fB%s\\fR\n%s\n", escape(strings.TrimPrefix(c.CommandPath(), name+" ")), escape(sentence(c.Short)))
+		pages = append(pages, ".BR "+escape(pageName(c))+" (1)")
 	}
 	m.options("GLOBAL OPTIONS", root.Flags())
 	m.section("EXIT STATUS", "0 when all is done; 1 when something was not, or when it was called wrongly.")

@@ -80,7 +80,7 @@ func (p *program) tree() *cobra.Command {
 		Args:             cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q [%s --help lists the commands]", args[0], name)
+				return unknownCommand(cmd, args[0])
 			}
 			p.printHelp(cmd)
 			return nil
@@ -98,12 +98,7 @@ func (p *program) tree() *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { p.printHelp(cmd) })
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", err) })
 	for _, build := range commands() {
-		cmd := build(p)
-		if cmd.Flags().Lookup("help") == nil {
-			cmd.Flags().Bool("help", false, "show help")
-		}
-		p.complete(cmd)
-		root.AddCommand(cmd)
+		p.adopt(root, build(p))
 	}
 	root.SetHelpCommand(p.helpCommand(root))
 	return root

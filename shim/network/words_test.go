@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -248,5 +249,23 @@ func TestConflist(t *testing.T) {
 	}
 	if _, err := s.Create(CreateOptions{Name: "front"}); err == nil {
 		t.Error("made twice")
+	}
+}
+
+func TestFind(t *testing.T) {
+	s := newStore(t)
+	a, err := s.Create(CreateOptions{Name: "front"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"front", a.ID, a.ID[:6]} {
+		if got, err := s.Find(ref); err != nil || got.ID != a.ID {
+			t.Errorf("%s: got %v, %v", ref, got, err)
+		}
+	}
+	for _, ref := range []string{"", "fron", "../front", a.ID + "0"} {
+		if got, err := s.Find(ref); !errors.Is(err, ErrNotExist) {
+			t.Errorf("%q: got %v, %v", ref, got, err)
+		}
 	}
 }
