@@ -38,8 +38,14 @@ type Wanted struct {
 	Facts   config.Facts
 	// Inside tells that this program is in a user namespace that ends with it, the
 	// one that Options have mappings of: owners are those of the namespace, and there
-	// can be no mount. OneOwner tells that the namespace has only one user.
-	Inside, OneOwner bool
+	// can be no mount, unless it is Remounted by whoever runs the bundle. OneOwner
+	// tells that the namespace has only one user.
+	Inside, OneOwner, Remounted bool
+	// Prepare, where it is set, is called when the root file system is there: it may
+	// still change the options.
+	Prepare func(root *os.File, o *config.Options) error
+	// Finish, where it is set, is called with the configuration before it is written.
+	Finish func(*config.Result) error
 	// Progress is told of layers that are unpacked.
 	Progress progress.Func
 }
@@ -123,12 +129,22 @@ func (b *Bundle) fill(ctx context.Context, w Wanted) error {
 		return err
 	}
 	defer root.Close()
+	if w.Prepare != nil {
+		if err := w.Prepare(root, &w.Options); err != nil {
+			return err
+		}
+	}
 	result, err := configure(root, w)
 	if err != nil {
 		return err
 	}
 	if err := makeVolumes(root, result.Volumes); err != nil {
 		return err
+	}
+	if w.Finish != nil {
+		if err := w.Finish(result); err != nil {
+			return err
+		}
 	}
 	b.StopSignal = result.StopSignal
 	return errors.Join(b.save(), b.write("config.json", result.Spec))
@@ -170,7 +186,7 @@ func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
 	if err != nil {
 		return err
 	}
-	if w.Inside {
+	if w.Inside && !w.Remounted {
 		support.Overlay, support.Reason = false, "an overlay would be gone when this command ends [it needs root, or a user namespace that stays]"
 	}
 	if w.Form == Overlay && !support.Overlay {

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -80,12 +81,22 @@ func (s *Store) create(config Config) (*Locked, error) {
 	l := &Locked{c, lock}
 	err = errors.Join(os.Chmod(c.path(), 0o711), s.link(config.Name, config.ID))
 	if err == nil {
-		err = c.writeConfig()
+		err = c.begin()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("creating container: %w", err), l.forget())
 	}
 	return l, nil
+}
+
+// begin writes the configuration before anything else is made. That it is on disk
+// is seen to by Ready.
+func (c *Container) begin() error {
+	data, err := json.Marshal(c.Config)
+	if err != nil {
+		return err
+	}
+	return statefile.Replace(c.path(configFile), data)
 }
 
 // free tells whether a name can be taken; a link that is left over gives way.
@@ -113,8 +124,14 @@ func (s *Store) unlink(name, id string) error {
 	return os.Remove(s.path(namesDir, name))
 }
 
-// Ready ends the container's making: it is whole, created, and seen by all.
-func (l *Locked) Ready() error { return l.writeState(State{Status: Created}) }
+// Ready ends the container's making, with the configuration as it is now: it is
+// whole, created, and seen by all.
+func (l *Locked) Ready() error {
+	if err := l.writeConfig(); err != nil {
+		return err
+	}
+	return l.writeState(State{Status: Created})
+}
 
 // Change changes the configuration, but for the ID and the name.
 func (l *Locked) Change(change func(*Config)) error {

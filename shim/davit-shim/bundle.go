@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-
+	"errors"
 	"fmt"
 	"os"
 
@@ -102,6 +102,9 @@ func (b *bundling) wanted(dir string, command []string) (*bundledir.Wanted, erro
 	}
 	if len(o.Volumes) > 0 {
 		return nil, fmt.Errorf("volume on %s: a bundle has none [give a directory of the host, with a slash in it]", o.Volumes[0].Destination)
+	}
+	if len(o.Joined) > 0 {
+		return nil, errors.New("container:ID: a bundle joins no container's namespaces [give ns:PATH]")
 	}
 	if err := makeSources(o.Sources); err != nil {
 		return nil, err

@@ -3,6 +3,6 @@
 // that makes a container, or a bundle for one, has the same flags.
 //
 // It asks the host what a flag needs: files that are named, devices, the
-// caller's environment. It makes nothing, and it is not for flags on networks
-// and names of containers, which are whoever supervises them.
+// caller's environment. It makes nothing, and it is not for flags on networks,
+// which are package network's.
 package options

@@ -1,6 +1,7 @@
 package options
 
 import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
 
 	"github.com/davit-containers/davit/bundle/config"
@@ -36,6 +37,8 @@ type Wanted struct {
 	config.Options
 	// Volumes are named and anonymous volumes.
 	Volumes []Volume
+	// Joined are the containers whose namespaces are joined, as they were named.
+	Joined map[specs.LinuxNamespaceType]string
 	// Sources are directories of the host that are made where they are missing.
 	// Compat(moby): -v makes them, --mount does not.
 	Sources []string
@@ -84,10 +87,10 @@ func (f *Flags) addFiles(fs *pflag.FlagSet) {
 }
 
 func (f *Flags) addNamespaces(fs *pflag.FlagSet) {
-	fs.StringVar(&f.hostname, "hostname", "", "the container's `NAME` of itself")
+	fs.StringVarP(&f.hostname, "hostname", "h", "", "the container's `NAME` of itself")
 	fs.StringVar(&f.domainname, "domainname", "", "the container's NIS `DOMAIN`")
-	fs.StringVar(&f.pid, "pid", "", "processes: `WHICH` is host, or ns:PATH (default is its own)")
-	fs.StringVar(&f.ipc, "ipc", "", "shared memory and messages: `WHICH` is private, host, or ns:PATH")
+	fs.StringVar(&f.pid, "pid", "", "processes: `WHICH` is host, container:ID, or ns:PATH (default is its own)")
+	fs.StringVar(&f.ipc, "ipc", "", "shared memory and messages: `WHICH` is private, host, container:ID, or ns:PATH")
 	fs.StringVar(&f.uts, "uts", "", "host name: `WHICH` is host, or ns:PATH (default is its own)")
 	fs.StringVar(&f.cgroups, "cgroupns", "", "cgroups: `WHICH` is private, host, or ns:PATH (default is private where cgroup v2 is alone)")
 	fs.StringVar(&f.userns, "userns", "", "users: `WHICH` is host, or ns:PATH")

@@ -14,6 +14,7 @@ import (
 // namespaces are those that the container does not have of its own.
 func (f *Flags) namespaces(w *Wanted) error {
 	w.Namespaces = map[specs.LinuxNamespaceType]config.Namespace{}
+	w.Joined = map[specs.LinuxNamespaceType]string{}
 	for _, n := range []struct {
 		flag, value, own string
 		kind             specs.LinuxNamespaceType
@@ -26,6 +27,7 @@ func (f *Flags) namespaces(w *Wanted) error {
 		{"--userns", f.userns, "private", specs.UserNamespace},
 	} {
 		path, joins := strings.CutPrefix(n.value, "ns:")
+		other, shares := strings.CutPrefix(n.value, "container:")
 		switch {
 		case n.value == "":
 		case n.value == n.own:
@@ -34,6 +36,9 @@ func (f *Flags) namespaces(w *Wanted) error {
 			}
 		case n.value == "host":
 			w.Namespaces[n.kind] = config.Namespace{Host: true}
+		case n.kind == specs.IPCNamespace && n.value == "shareable": // Compat(moby): each is
+		case shares && other != "" && (n.kind == specs.PIDNamespace || n.kind == specs.IPCNamespace):
+			w.Joined[n.kind] = other
 		case joins && filepath.IsAbs(path):
 			w.Namespaces[n.kind] = config.Namespace{Path: path}
 		default:

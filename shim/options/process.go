@@ -13,15 +13,11 @@ import (
 // environment is that of the files, then that of the flags.
 func (f *Flags) environment(w *Wanted) error {
 	for _, name := range f.envFiles {
-		data, err := os.ReadFile(name)
+		lines, err := linesOf("--env-file", name)
 		if err != nil {
-			return fmt.Errorf("--env-file: %w", err)
+			return err
 		}
-		for line := range bytes.Lines(data) {
-			text := strings.TrimLeft(strings.TrimRight(string(line), "\r\n"), " \t")
-			if text == "" || text[0] == '#' {
-				continue
-			}
+		for _, text := range lines {
 			if name, _, _ := strings.Cut(text, "="); strings.ContainsAny(name, " \t") {
 				return fmt.Errorf("--env-file: variable %q contains whitespaces", name)
 			}
@@ -32,6 +28,22 @@ func (f *Flags) environment(w *Wanted) error {
 		w.Env = append(w.Env, callers(entry)...)
 	}
 	return nil
+}
+
+// linesOf are the lines of a flag's file, but for empty ones and comments.
+func linesOf(flag, name string) ([]string, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	var lines []string
+	for line := range bytes.Lines(data) {
+		text := strings.TrimLeft(strings.TrimRight(string(line), "\r\n"), " \t")
+		if text != "" && text[0] != '#' {
+			lines = append(lines, text)
+		}
+	}
+	return lines, nil
 }
 
 // callers gives a variable without a value that of the caller. One that the
