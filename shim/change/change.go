@@ -1,125 +1,187 @@
 package change
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
-	"unicode"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// Apply changes a configuration as an instruction says: `CMD ["sh"]`.
+// ErrOther is an instruction that does more than to change the configuration.
+var ErrOther = errors.New("it is none of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR")
+
+// Apply changes a configuration as an instruction says: `CMD ["sh"]`. Variables
+// in it are those of the configuration.
 // Source: https://docs.docker.com/reference/dockerfile/
 func Apply(c *v1.Config, instruction string) error {
-	text := strings.TrimSpace(instruction)
-	word, rest := text, ""
-	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
-		word, rest = text[:i], strings.TrimSpace(text[i:])
+	cmd, err := read(instruction)
+	if err == nil {
+		err = Expand(cmd, shell.NewLex('\\'), shell.EnvsFromSlice(c.Env))
 	}
-	if err := apply(c, strings.ToUpper(word), rest); err != nil {
+	if err == nil {
+		err = Instruction(c, cmd)
+	}
+	if err != nil {
 		return fmt.Errorf("change %q: %w", instruction, err)
 	}
 	return nil
 }
 
-func apply(c *v1.Config, word, rest string) error {
-	if rest == "" && word != "CMD" && word != "ENTRYPOINT" {
-		return errors.New("it has nothing to set")
+// read reads one instruction.
+func read(text string) (instructions.Command, error) {
+	parsed, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return nil, err
 	}
-	switch word {
-	case "CMD":
-		c.Cmd = command(c, rest)
-	case "ENTRYPOINT":
-		c.Entrypoint = command(c, rest)
-	case "ENV":
-		return environment(c, rest)
-	case "EXPOSE":
-		return expose(c, rest)
-	case "LABEL":
-		return labels(c, rest)
-	case "ONBUILD":
-		c.OnBuild = append(c.OnBuild, rest)
-	case "SHELL":
-		return json.Unmarshal([]byte(rest), &c.Shell)
-	case "STOPSIGNAL":
-		c.StopSignal = rest
-	case "USER":
-		c.User = rest
-	case "VOLUME":
-		volumes(c, rest)
-	case "WORKDIR":
-		c.WorkingDir = path.Join("/", c.WorkingDir, rest)
-		if path.IsAbs(rest) {
-			c.WorkingDir = path.Clean(rest)
+	if len(parsed.AST.Children) != 1 {
+		return nil, errors.New("it is to be one instruction")
+	}
+	node := parsed.AST.Children[0]
+	cmd, err := instructions.ParseCommand(node)
+	var unknown *instructions.UnknownInstructionError
+	if errors.As(err, &unknown) || strings.EqualFold(node.Value, "FROM") {
+		err = ErrOther
+	}
+	return cmd, err
+}
+
+// Expand puts the values of variables into an instruction, in the places where
+// its kind has them.
+func Expand(cmd instructions.Command, lex *shell.Lex, env shell.EnvGetter) error {
+	word := func(l *shell.Lex) instructions.SingleWordExpander {
+		return func(w string) (string, error) {
+			text, _, err := l.ProcessWord(w, env)
+			return text, err
 		}
+	}
+	if c, ok := cmd.(instructions.SupportsSingleWordExpansion); ok {
+		if err := c.Expand(word(lex)); err != nil {
+			return err
+		}
+	}
+	if c, ok := cmd.(instructions.SupportsSingleWordExpansionRaw); ok {
+		raw := shell.NewLex('\\') // whatever the file's: as in a shell's here-document
+		raw.SkipProcessQuotes = true
+		if err := c.ExpandRaw(word(raw)); err != nil {
+			return err
+		}
+	}
+	if c, ok := cmd.(*instructions.ExposeCommand); ok {
+		return expandPorts(c, lex, env)
+	}
+	return nil
+}
+
+// expandPorts is for EXPOSE, where a variable may have several ports.
+func expandPorts(c *instructions.ExposeCommand, lex *shell.Lex, env shell.EnvGetter) error {
+	var ports []string
+	for _, p := range c.Ports {
+		words, err := lex.ProcessWords(p, env)
+		if err != nil {
+			return err
+		}
+		ports = append(ports, words...)
+	}
+	c.Ports = ports
+	return nil
+}
+
+// Instruction changes a configuration as an instruction says. Errors: ErrOther,
+// and what is wrong with the instruction.
+func Instruction(c *v1.Config, cmd instructions.Command) error {
+	switch i := cmd.(type) {
+	case *instructions.CmdCommand:
+		c.Cmd = CommandLine(c, i.ShellDependantCmdLine)
+	case *instructions.EntrypointCommand:
+		c.Entrypoint = CommandLine(c, i.ShellDependantCmdLine)
+	case *instructions.EnvCommand:
+		for _, e := range i.Env {
+			c.Env = Set(c.Env, e.Key, e.Value)
+		}
+	case *instructions.ExposeCommand:
+		return expose(c, i.Ports)
+	case *instructions.HealthCheckCommand:
+		health := v1.HealthConfig{
+			Test: i.Health.Test, Interval: i.Health.Interval, Timeout: i.Health.Timeout, StartPeriod: i.Health.StartPeriod, Retries: i.Health.Retries,
+		}
+		c.Healthcheck = &health
+	case *instructions.LabelCommand:
+		labels(c, i.Labels)
+	case *instructions.OnbuildCommand:
+		c.OnBuild = append(c.OnBuild, i.Expression)
+	case *instructions.ShellCommand:
+		c.Shell = i.Shell
+	case *instructions.StopSignalCommand:
+		c.StopSignal = i.Signal
+	case *instructions.UserCommand:
+		c.User = i.User
+	case *instructions.VolumeCommand:
+		volumes(c, i.Volumes)
+	case *instructions.WorkdirCommand:
+		c.WorkingDir = Within(c.WorkingDir, i.Path)
 	default:
-		return errors.New("it is none of CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR")
+		return ErrOther
 	}
 	return nil
 }
 
-// command is a JSON array of words, or a line for the shell.
-func command(c *v1.Config, rest string) []string {
-	var list []string
-	if json.Unmarshal([]byte(rest), &list) == nil {
-		return list
+// CommandLine is a list of words, or a line for the shell.
+func CommandLine(c *v1.Config, line instructions.ShellDependantCmdLine) []string {
+	if !line.PrependShell || len(line.CmdLine) == 0 {
+		return line.CmdLine
 	}
-	if rest == "" {
-		return nil
+	shell := c.Shell
+	if len(shell) == 0 {
+		shell = []string{"/bin/sh", "-c"}
 	}
-	if len(c.Shell) > 0 {
-		return append(append([]string{}, c.Shell...), rest)
-	}
-	return []string{"/bin/sh", "-c", rest}
+	return append(append([]string{}, shell...), strings.Join(line.CmdLine, " "))
 }
 
-// environment is NAME=VALUE..., or, of old, NAME VALUE.
-func environment(c *v1.Config, rest string) error {
-	pairs, err := pairs(rest)
-	if err != nil {
-		return err
-	}
-	for _, p := range pairs {
-		set(c, p[0], p[1])
-	}
-	return nil
-}
-
-// set sets a variable in its place, or as the last.
-func set(c *v1.Config, name, value string) {
-	for i, entry := range c.Env {
+// Set sets a variable of a list NAME=VALUE in its place, or as the last. The
+// list that was given stays as it is.
+func Set(env []string, name, value string) []string {
+	list := append([]string{}, env...)
+	for i, entry := range list {
 		if has, _, _ := strings.Cut(entry, "="); has == name {
-			c.Env[i] = name + "=" + value
-			return
+			list[i] = name + "=" + value
+			return list
 		}
 	}
-	c.Env = append(c.Env, name+"="+value)
+	return append(list, name+"="+value)
 }
 
-// labels are NAME=VALUE....
-func labels(c *v1.Config, rest string) error {
-	pairs, err := pairs(rest)
-	if err != nil {
-		return err
+// Within is a directory that is named in another one: absolute and clean.
+func Within(dir, name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
 	}
-	if c.Labels == nil {
-		c.Labels = map[string]string{}
+	return path.Join("/", dir, name)
+}
+
+func labels(c *v1.Config, pairs instructions.KeyValuePairs) {
+	all := maps.Clone(c.Labels)
+	if all == nil {
+		all = map[string]string{}
 	}
 	for _, p := range pairs {
-		c.Labels[p[0]] = p[1]
+		all[p.Key] = p.Value
 	}
-	return nil
+	c.Labels = all
 }
 
 // expose are ports, with /tcp where they say nothing else.
-func expose(c *v1.Config, rest string) error {
-	if c.ExposedPorts == nil {
-		c.ExposedPorts = map[string]struct{}{}
+func expose(c *v1.Config, ports []string) error {
+	all := maps.Clone(c.ExposedPorts)
+	if all == nil {
+		all = map[string]struct{}{}
 	}
-	for port := range strings.FieldsSeq(rest) {
+	for _, port := range ports {
 		number, protocol, given := strings.Cut(port, "/")
 		if !given {
 			protocol = "tcp"
@@ -127,86 +189,19 @@ func expose(c *v1.Config, rest string) error {
 		if strings.Trim(number, "0123456789-") != "" || number == "" {
 			return fmt.Errorf("%q is no port", port)
 		}
-		c.ExposedPorts[number+"/"+protocol] = struct{}{}
+		all[number+"/"+strings.ToLower(protocol)] = struct{}{}
 	}
+	c.ExposedPorts = all
 	return nil
 }
 
-// volumes are a JSON array of directories, or words.
-func volumes(c *v1.Config, rest string) {
-	var list []string
-	if json.Unmarshal([]byte(rest), &list) != nil {
-		list = strings.Fields(rest)
+func volumes(c *v1.Config, dirs []string) {
+	all := maps.Clone(c.Volumes)
+	if all == nil {
+		all = map[string]struct{}{}
 	}
-	if c.Volumes == nil {
-		c.Volumes = map[string]struct{}{}
+	for _, dir := range dirs {
+		all[dir] = struct{}{}
 	}
-	for _, dir := range list {
-		c.Volumes[dir] = struct{}{}
-	}
-}
-
-// pairs are the names and values of a line.
-func pairs(rest string) ([][2]string, error) {
-	words, err := words(rest)
-	if err != nil {
-		return nil, err
-	}
-	if !strings.Contains(words[0], "=") { // of old: NAME VALUE
-		name, value, ok := strings.Cut(rest, " ")
-		if !ok {
-			return nil, errors.New("it is NAME=VALUE")
-		}
-		return [][2]string{{name, strings.TrimSpace(value)}}, nil
-	}
-	var list [][2]string
-	for _, w := range words {
-		name, value, ok := strings.Cut(w, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("%q is not NAME=VALUE", w)
-		}
-		list = append(list, [2]string{name, value})
-	}
-	return list, nil
-}
-
-// words splits a line at white space that is neither quoted nor behind a
-// backslash.
-func words(line string) ([]string, error) {
-	var list []string
-	var word strings.Builder
-	var quote rune
-	escaped, inside := false, false
-	for _, r := range line {
-		switch {
-		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, inside = true, true
-		case r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote, inside = r, true
-		case quote == 0 && unicode.IsSpace(r):
-			if inside {
-				list = append(list, word.String())
-			}
-			word.Reset()
-			inside = false
-		default:
-			word.WriteRune(r)
-			inside = true
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, errors.New("a quotation does not end")
-	}
-	if inside {
-		list = append(list, word.String())
-	}
-	return list, nil
+	c.Volumes = all
 }

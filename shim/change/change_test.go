@@ -55,8 +55,9 @@ func TestApplyAgain(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for instruction, want := range map[string]string{
-		"RUN x": "none of", "": "nothing to set", "USER": "nothing to set", "ENV A": "NAME=VALUE", "ENV A=1 =2": "NAME=VALUE", `LABEL a="b`: "does not end",
-		"EXPOSE http": "no port", "EXPOSE /tcp": "no port", "SHELL ash": "invalid character", `ENV A=\`: "does not end",
+		"RUN x": "none of", "FROM x": "none of", "NONE x": "none of", "": "no instructions", "USER": "exactly one argument", "ENV A": "two arguments",
+		"ENV A=1 =2": "blank", `LABEL a="b`: "matching double-quote", "EXPOSE http": "no port", "EXPOSE /tcp": "no port", "SHELL ash": "JSON form",
+		"ENV A=${B": "substitution", "ENV A=1\nENV B=2": "one instruction",
 	} {
 		if err := Apply(new(v1.Config), instruction); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", instruction, err, want)

@@ -1,0 +1,4 @@
+#arg WHAT=moon
+FROM triggers
+ENTRYPOINT ["x"]
+CMD []
