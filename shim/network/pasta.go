@@ -21,7 +21,7 @@ func (s *Store) startPasta(ctx context.Context, path string, r UserRequest, port
 	if err != nil {
 		return 0, err
 	}
-	args = append(append(args, forwards...), "--userns", r.UserNamespace, "--netns", r.Namespace)
+	args = append(append(args, forwards...), pastaNamespaces(r)...)
 	cmd, log, err := s.command(path, r.Container, args...)
 	if err != nil {
 		return 0, err
@@ -35,6 +35,14 @@ func (s *Store) startPasta(ctx context.Context, path string, r UserRequest, port
 		return 0, fmt.Errorf("running pasta: %w", err)
 	}
 	return strconv.Atoi(strings.TrimSpace(string(data)))
+}
+
+// pastaNamespaces are pasta's options for where it makes the network.
+func pastaNamespaces(r UserRequest) []string {
+	if r.UserNamespace == "" {
+		return []string{"--netns-only", "--netns", r.Namespace}
+	}
+	return []string{"--userns", r.UserNamespace, "--netns", r.Namespace}
 }
 
 // pastaPorts are pasta's options for ports. Without them it publishes what the

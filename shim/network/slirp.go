@@ -28,8 +28,11 @@ const slirpPatience = 10 * time.Second
 // publish the ports.
 func (s *Store) startSlirp(ctx context.Context, path string, r UserRequest, ports []Port) (pid int, err error) {
 	socket := s.mark(r.Container) + ".sock"
-	cmd, log, err := s.command(path, r.Container, "--configure", "--mtu=65520", "--disable-host-loopback", "--ready-fd=3",
-		"--api-socket="+filepath.Base(socket), "--netns-type=path", "--userns-path="+r.UserNamespace, r.Namespace, "tap0")
+	args := []string{"--configure", "--mtu=65520", "--disable-host-loopback", "--ready-fd=3", "--api-socket=" + filepath.Base(socket), "--netns-type=path"}
+	if r.UserNamespace != "" {
+		args = append(args, "--userns-path="+r.UserNamespace)
+	}
+	cmd, log, err := s.command(path, r.Container, append(args, r.Namespace, "tap0")...)
 	if err != nil {
 		return 0, err
 	}

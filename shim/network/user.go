@@ -21,7 +21,7 @@ const (
 type UserRequest struct {
 	Container     string // its id
 	Namespace     string // its network namespace, such as /proc/PID/ns/net
-	UserNamespace string // the user namespace that owns it, such as /proc/PID/ns/user
+	UserNamespace string // the user namespace that owns it, such as /proc/PID/ns/user; empty where it is the caller's
 	Program       string // slirp4netns or pasta; the first of them that is installed where empty
 	Ports         []Port // to publish
 	Files         *Files // written anew with what the network is; nil: none

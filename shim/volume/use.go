@@ -41,6 +41,15 @@ func (s *Store) Use(name, container string, from *Image) (Volume, error) {
 	return v, nil
 }
 
+// Claim notes that a container has a volume, which is not filled before Use. It
+// keeps others from removing it meanwhile.
+func (s *Store) Claim(name, container string) (Volume, error) {
+	if err := errors.Join(checkName(name), checkWord("container", container)); err != nil {
+		return Volume{}, err
+	}
+	return s.note(name, container)
+}
+
 // note makes the file that stands for a container.
 func (s *Store) note(name, container string) (Volume, error) {
 	l, err := s.lock()

@@ -115,15 +115,16 @@ func checkWord(what, word string) error {
 
 // CreateOptions describe a volume to be made.
 type CreateOptions struct {
-	Name   string // a new one of its own where empty
-	Labels map[string]string
+	Name      string // a new one of its own where empty
+	Anonymous bool   // nobody named it, although it has a name: one of NewName
+	Labels    map[string]string
 }
 
 // Create makes a volume, or returns the one that has the name already.
 func (s *Store) Create(o CreateOptions) (Volume, error) {
-	v := Volume{Name: o.Name, Created: time.Now().UTC(), Labels: o.Labels, Fresh: true}
+	v := Volume{Name: o.Name, Created: time.Now().UTC(), Labels: o.Labels, Anonymous: o.Anonymous, Fresh: true}
 	if v.Name == "" {
-		v.Name, v.Anonymous = newName(), true
+		v.Name, v.Anonymous = NewName(), true
 	}
 	if err := checkName(v.Name); err != nil {
 		return Volume{}, err
@@ -142,7 +143,8 @@ func (s *Store) Create(o CreateOptions) (Volume, error) {
 	return s.read(v.Name)
 }
 
-func newName() string {
+// NewName is a name for an anonymous volume that no other has.
+func NewName() string {
 	var name [32]byte
 	rand.Read(name[:])
 	return hex.EncodeToString(name[:])
