@@ -35,10 +35,11 @@ type Loop struct {
 
 // Watch is a descriptor that is waited for. It does not own the descriptor.
 type Watch struct {
-	loop  *Loop
-	fd    int
-	call  func(events uint32)
-	added bool
+	loop   *Loop
+	fd     int
+	call   func(events uint32)
+	added  bool
+	events uint32 // that are waited for, once added
 }
 
 // New makes a loop that waits for nothing yet.
@@ -76,6 +77,9 @@ func (l *Loop) Watch(fd int, events uint32, call func(events uint32)) (*Watch, e
 
 // Set changes the events that are waited for.
 func (w *Watch) Set(events uint32) error {
+	if w.added && w.events == events {
+		return nil
+	}
 	op := unix.EPOLL_CTL_MOD
 	if !w.added {
 		op = unix.EPOLL_CTL_ADD
@@ -84,7 +88,7 @@ func (w *Watch) Set(events uint32) error {
 	if err != nil {
 		return fmt.Errorf("waiting for descriptor %d: %w", w.fd, err)
 	}
-	w.added = true
+	w.added, w.events = true, events
 	w.loop.watches[int32(w.fd)] = w
 	return nil
 }

@@ -2,6 +2,7 @@ package stdio
 
 import (
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,7 @@ type pump struct {
 	end  func() // is called once, when nothing will come any more
 
 	in, out  *loop.Watch
+	size     int    // of a piece, in bytes
 	copying  bool   // splice(2) does not do for these two
 	carry    []byte // was read and not yet written, when copying
 	moved    int64  // bytes
@@ -23,14 +25,20 @@ type pump struct {
 }
 
 // What is moved in one go, so that no stream holds up the others, and the size
-// of the pieces, in bytes.
+// of the pieces, in bytes. A terminal has no more than a page to give, and
+// splice(2) first allocates pages for all that it is asked for.
 const (
 	pieces    = 16
 	pieceSize = 64 << 10
+	pageSize  = 4 << 10
 )
 
 // start begins to move. The descriptors become non-blocking.
 func (p *pump) start() error {
+	p.size = pieceSize
+	if isTerminal(p.src) {
+		p.size = pageSize
+	}
 	for _, f := range []*os.File{p.src, p.dst} {
 		if err := unix.SetNonblock(int(f.Fd()), true); err != nil {
 			return err
@@ -71,21 +79,28 @@ func (p *pump) awaitSink() {
 	}
 }
 
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
 func notPollable(f *os.File) bool {
 	var st unix.Stat_t
 	return unix.Fstat(int(f.Fd()), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
-// move moves what it can, and decides what to wait for.
+// move moves what it can, and decides what to wait for: after some, for more,
+// since which of the two is at its end costs a call to find out.
 func (p *pump) move() {
 	if p.finished {
 		return
 	}
+	before := p.moved
 	for range pieces {
 		n, err := p.piece()
 		switch {
 		case err == unix.EINTR:
-		case err == unix.EAGAIN && p.sinkFull():
+		case err == unix.EAGAIN && p.waitsForSink(before):
 			p.awaitSink()
 			return
 		case err == unix.EAGAIN:
@@ -113,28 +128,33 @@ func (p *pump) piece() (int, error) {
 	if p.copying {
 		return p.copyPiece()
 	}
-	n, err := unix.Splice(int(p.src.Fd()), nil, int(p.dst.Fd()), nil, pieceSize, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	n, err := unix.Splice(int(p.src.Fd()), nil, int(p.dst.Fd()), nil, p.size, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 	return int(n), err
 }
 
 // copyPiece reads, and writes what was read.
 func (p *pump) copyPiece() (int, error) {
 	if len(p.carry) == 0 {
-		buf := make([]byte, pieceSize/4)
-		n, err := unix.Read(int(p.src.Fd()), buf)
+		var buf [pageSize]byte
+		n, err := unix.Read(int(p.src.Fd()), buf[:])
 		if n <= 0 {
 			return n, err
 		}
-		p.carry = buf[:n]
+		return p.write(buf[:n])
 	}
-	n, err := unix.Write(int(p.dst.Fd()), p.carry)
-	if n > 0 {
-		p.carry = p.carry[n:]
-	}
-	if len(p.carry) == 0 {
-		p.carry = nil
-	}
+	return p.write(p.carry)
+}
+
+// write writes, and carries what was not taken.
+func (p *pump) write(data []byte) (int, error) {
+	n, err := unix.Write(int(p.dst.Fd()), data)
+	p.carry = slices.Clone(data[max(n, 0):])
 	return n, err
+}
+
+// waitsForSink tells whether there is no room, after EAGAIN.
+func (p *pump) waitsForSink(before int64) bool {
+	return len(p.carry) > 0 || p.moved == before && p.sinkFull()
 }
 
 // sinkFull tells whether it is the sink that EAGAIN was for.
