@@ -41,9 +41,6 @@ type Wanted struct {
 	// can be no mount, unless it is Remounted by whoever runs the bundle. OneOwner
 	// tells that the namespace has only one user.
 	Inside, OneOwner, Remounted bool
-	// Prepare, where it is set, is called when the root file system is there: it may
-	// still change the options.
-	Prepare func(root *os.File, o *config.Options) error
 	// Finish, where it is set, is called with the configuration before it is written.
 	Finish func(*config.Result) error
 	// Progress is told of layers that are unpacked.
@@ -129,11 +126,6 @@ func (b *Bundle) fill(ctx context.Context, w Wanted) error {
 		return err
 	}
 	defer root.Close()
-	if w.Prepare != nil {
-		if err := w.Prepare(root, &w.Options); err != nil {
-			return err
-		}
-	}
 	result, err := configure(root, w)
 	if err != nil {
 		return err
@@ -238,3 +230,14 @@ func (b *Bundle) Mount(ctx context.Context) error {
 		Lower: b.Lower, Upper: w.Upper(), Work: w.Work(), Target: b.Rootfs(), Userxattr: b.Userxattr, Volatile: b.Volatile,
 	})
 }
+
+// Remount is Mount where nothing is mounted yet.
+func (b *Bundle) Remount(ctx context.Context) error {
+	if err := b.Mount(ctx); !errors.Is(err, rootfs.ErrMounted) {
+		return err
+	}
+	return nil
+}
+
+// Unmount takes the root file system's mount away; what was written stays.
+func (b *Bundle) Unmount() error { return rootfs.Unmount(b.Rootfs()) }

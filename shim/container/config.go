@@ -46,6 +46,9 @@ type Config struct {
 
 	Network Network
 	Volumes []Volume `json:",omitempty"`
+	// Joined are the containers, by ID, whose namespaces are joined, by the
+	// namespace's type.
+	Joined map[string]string `json:",omitempty"`
 
 	// SystemdCgroup tells that systemd manages the cgroup, whose path in config.json
 	// is SLICE:PREFIX:NAME then.

@@ -8,6 +8,7 @@ func commands() []func(*program) *cobra.Command {
 	return []func(*program) *cobra.Command{
 		(*program).bundleCommand,
 		(*program).commitCommand,
+		(*program).createCommand,
 		(*program).diffCommand,
 		(*program).eventsCommand,
 		(*program).exportCommand,
@@ -19,6 +20,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).networkCommand,
 		(*program).pullCommand,
 		(*program).pushCommand,
+		(*program).renameCommand,
 		(*program).rmiCommand,
 		(*program).saveCommand,
 		(*program).tagCommand,

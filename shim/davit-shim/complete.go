@@ -11,7 +11,10 @@ import (
 // complete adds to a command what its arguments and flags may be: names of
 // images, where it takes one, and words where these are few.
 func (p *program) complete(cmd *cobra.Command) {
-	words := map[string][]string{"progress": meter.Modes, "compression": compressions, "rootfs": {"auto", "overlay", "plain"}}
+	words := map[string][]string{
+		"progress": meter.Modes, "compression": compressions, "rootfs": {"auto", "overlay", "plain"}, "pull": pulls,
+		"restart": {"no", "always", "unless-stopped", "on-failure"}, "log-driver": {"json-file", "journald", "none"},
+	}
 	for flag, values := range words {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -36,7 +39,7 @@ func (p *program) complete(cmd *cobra.Command) {
 // command's usage.
 func (p *program) completions() map[string]func(*cobra.Command) []cobra.Completion {
 	return map[string]func(*cobra.Command) []cobra.Completion{
-		"IMAGE": p.imageNames, "[NAME]": p.imageNames, "NETWORK": p.networkNames, "VOLUME": p.volumeNames,
+		"IMAGE": p.imageNames, "[NAME]": p.imageNames, "CONTAINER": p.containerNames, "NETWORK": p.networkNames, "VOLUME": p.volumeNames,
 	}
 }
 

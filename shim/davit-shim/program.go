@@ -55,6 +55,10 @@ func (p *program) run(args []string) int {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(p.err, "%s: %s\n", name, oneLine(err.Error()))
+	var failed statusError
+	if errors.As(err, &failed) {
+		return failed.status
+	}
 	return exitFailure
 }
 

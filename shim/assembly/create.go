@@ -1,0 +1,183 @@
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/davit-containers/davit/bundle/config"
+	"github.com/davit-containers/davit/bundle/progress"
+	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/links"
+	"github.com/davit-containers/davit/shim/options"
+)
+
+// Wanted is what a container is made of.
+type Wanted struct {
+	Images     *store.Store
+	Image      *store.Image
+	Containers *container.Store
+	// Config is what is known of the container: of its image (FromImage), its name,
+	// labels, network. What the bundle decides is added.
+	Config container.Config
+	// Options, User and Groups are what the flags say of the bundle.
+	Options options.Wanted
+	User    string
+	Groups  []string
+	// CgroupParent is where the cgroup goes, "" for the default.
+	CgroupParent string
+	Form         bundledir.Form
+	// Inside and OneOwner are as package bundledir has them.
+	Inside, OneOwner bool
+	Facts            config.Facts
+	Progress         progress.Func
+}
+
+// FromImage is what an image says of its containers, beside the bundle.
+func FromImage(img *store.Image) container.Config {
+	c := container.Config{Image: img.Descriptor().Digest.String(), ImageID: img.ID().String(), Labels: map[string]string{}}
+	image := img.Config().Config
+	for name, value := range image.Labels {
+		c.Labels[name] = value
+	}
+	if h := image.Healthcheck; h != nil && len(h.Test) > 0 {
+		c.Health = &container.Health{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries}
+	}
+	return c
+}
+
+// building is one container that is being made.
+type building struct {
+	Wanted
+	*container.Locked
+}
+
+// record is what is known of the container that is being made.
+func (b *building) record() *container.Config { return &b.Locked.Config }
+
+// Create makes a container, which others see when it returns, and has it locked.
+// Its root file system is mounted, where it is a mount. After an error nothing is
+// left.
+//
+// Errors: [container.ErrExist] where the name is taken.
+func Create(ctx context.Context, w Wanted) (*container.Locked, error) {
+	if err := w.complete(); err != nil {
+		return nil, err
+	}
+	l, err := w.Containers.Create(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	b := &building{w, l}
+	if err := b.build(ctx); err != nil {
+		return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), l, RemoveVolumes))
+	}
+	return l, nil
+}
+
+// complete adds to the record what is to be made for the container, so that it is
+// known before it is there.
+func (w *Wanted) complete() (err error) {
+	c, o := &w.Config, &w.Options
+	if c.Created.IsZero() {
+		c.Created = time.Now().UTC()
+	}
+	c.Hostname, c.Domainname, c.Terminal, c.Privileged, c.Annotations = o.Hostname, o.Domainname, o.Terminal, o.Privileged, o.Annotations
+	if err := links.Resolve(w.Containers, &c.Network); err != nil {
+		return err
+	}
+	if err := w.join(); err != nil {
+		return err
+	}
+	image := slices.Collect(maps.Keys(w.Image.Config().Config.Volumes))
+	c.Volumes, err = links.Volumes(o.Volumes, image, o.Mounts)
+	return err
+}
+
+func (b *building) build(ctx context.Context) (err error) {
+	for _, step := range [...]func() error{b.sources, b.cgroup, b.hostname, b.links, b.init} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	_, err = bundledir.Make(ctx, bundledir.Wanted{
+		Store: b.Images, Image: b.Image, Name: b.record().ImageName, Dir: b.Bundle(), Form: b.Form,
+		User: b.User, Groups: b.Groups, Options: b.Options.Options, Facts: b.Facts,
+		Inside: b.Inside, OneOwner: b.OneOwner, Remounted: true, Progress: b.Progress, Finish: b.finish,
+	})
+	if err != nil {
+		return err
+	}
+	if err := links.Fill(b.Container, filepath.Join(b.Bundle(), "rootfs")); err != nil {
+		return err
+	}
+	return b.Ready()
+}
+
+// links gives the container its volumes, and its place in the network.
+func (b *building) links() error {
+	mounts, err := links.Prepare(b.Container, b.Options.Mounts)
+	if err != nil {
+		return err
+	}
+	b.Options.Mounts = append(b.Options.Mounts, mounts...)
+	if ns, own := links.Namespace(b.record().Network); !own {
+		b.Options.Namespaces[specs.NetworkNamespace] = ns
+	}
+	return nil
+}
+
+// sources makes the directories of -v that are missing.
+func (b *building) sources() error {
+	for _, dir := range b.Options.Sources {
+		if _, err := os.Stat(dir); err == nil {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making the volume's source: %w", err)
+		}
+	}
+	return nil
+}
+
+// finish takes over what the bundle decides, and puts an init before the program.
+func (b *building) finish(r *config.Result) error {
+	c, p := b.record(), r.Spec.Process
+	c.Path, c.Args, c.Env, c.WorkDir, c.StopSignal = p.Args[0], p.Args[1:], p.Env, p.Cwd, r.StopSignal
+	c.User, c.Entrypoint, c.Cmd = b.User, entrypoint(b.Options.Entrypoint, b.Image.Config().Config), b.Options.Command
+	if c.User == "" {
+		c.User = b.Image.Config().Config.User
+	}
+	if len(c.Cmd) == 0 && b.Options.Entrypoint == nil {
+		c.Cmd = b.Image.Config().Config.Cmd
+	}
+	if c.Init {
+		p.Args = append([]string{initPath, "--"}, p.Args...)
+	}
+	return nil
+}
+
+func entrypoint(given []string, image v1.Config) []string {
+	if given == nil {
+		return image.Entrypoint
+	}
+	if len(given) == 1 && given[0] == "" {
+		return nil
+	}
+	return given
+}
+
+// bind is a mount of a file or directory of the host's.
+func bind(source, dest string, options ...string) specs.Mount {
+	return specs.Mount{Destination: dest, Type: "bind", Source: source, Options: append([]string{"rbind", "rprivate"}, options...)}
+}
