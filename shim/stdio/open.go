@@ -11,16 +11,17 @@ import (
 
 // openSink opens what a process's output is written to, without waiting for a
 // reader. The end for reading of a FIFO is opened too: data stays in it while
-// nobody reads, and whoever reads next finds no end of file.
+// nobody reads, and whoever reads next finds no end of file. Files are not
+// opened to append, which splice(2) refuses: see pump.piece.
 func openSink(u *url.URL) (*os.File, error) {
 	flags := os.O_RDWR | unix.O_NONBLOCK
 	if u.Scheme == schemeFile {
 		if err := os.MkdirAll(filepath.Dir(u.Path), 0o755); err != nil {
 			return nil, fmt.Errorf("opening the stream %s: %w", u.Path, err)
 		}
-		flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
+		flags = os.O_WRONLY | os.O_CREATE
 	} else if !isFIFO(u.Path) {
-		flags = os.O_WRONLY | os.O_APPEND
+		flags = os.O_WRONLY
 	}
 	return openRaw(u.Path, flags, 0o644)
 }

@@ -1,6 +1,7 @@
 package stdio
 
 import (
+	"io"
 	"os"
 	"slices"
 
@@ -18,6 +19,7 @@ type pump struct {
 
 	in, out  *loop.Watch
 	size     int    // of a piece, in bytes
+	appends  bool   // the sink is a file
 	copying  bool   // splice(2) does not do for these two
 	carry    []byte // was read and not yet written, when copying
 	moved    int64  // bytes
@@ -44,6 +46,7 @@ func (p *pump) start() error {
 			return err
 		}
 	}
+	p.appends = isFile(p.dst)
 	return p.awaitSource()
 }
 
@@ -56,7 +59,7 @@ func (p *pump) awaitSource() error {
 	}
 	var err error
 	p.in, err = p.loop.Watch(int(p.src.Fd()), loop.Readable, func(uint32) { p.move() })
-	if err == nil || !notPollable(p.src) {
+	if err == nil || !isFile(p.src) {
 		return err
 	}
 	p.in = nil
@@ -84,7 +87,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-func notPollable(f *os.File) bool {
+// isFile tells whether it is a regular file, which cannot be waited for.
+func isFile(f *os.File) bool {
 	var st unix.Stat_t
 	return unix.Fstat(int(f.Fd()), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
@@ -124,7 +128,14 @@ func (p *pump) again() {
 	}
 }
 
+// piece moves a piece. What goes to a file is appended to it, also when somebody
+// has made that shorter meanwhile: the place is sought anew each time.
 func (p *pump) piece() (int, error) {
+	if p.appends {
+		if _, err := unix.Seek(int(p.dst.Fd()), 0, io.SeekEnd); err != nil {
+			return 0, err
+		}
+	}
 	if p.copying {
 		return p.copyPiece()
 	}
