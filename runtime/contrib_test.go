@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/contrib/generate"
 )
 
 //go:generate go test -count=1 -run ^TestContrib$ . -update
@@ -21,140 +20,44 @@ var update = flag.Bool("update", false, "write contrib's completions and manual 
 
 const contrib = "../contrib"
 
-// generated are the files in contrib that the command definitions make, by path.
-func generated(t *testing.T) map[string]string {
-	t.Helper()
+// documented is davit, as contrib describes it.
+func documented() *generate.Program {
 	p := newProgram("davit")
-	files := map[string]string{}
-	root := p.fullRoot()
-	for path, write := range map[string]func(*bytes.Buffer) error{
-		"completions/davit.bash": func(w *bytes.Buffer) error { return root.GenBashCompletionV2(w, true) },
-		"completions/_davit":     func(w *bytes.Buffer) error { return root.GenZshCompletion(w) },
-		"completions/davit.fish": func(w *bytes.Buffer) error { return root.GenFishCompletion(w, true) },
-	} {
-		var out bytes.Buffer
-		if err := write(&out); err != nil {
-			t.Fatal(err)
-		}
-		files[path] = out.String()
-	}
-	files["man/davit.8"] = mainPage(p)
+	var list []*cobra.Command
 	for _, c := range commands() {
 		if c.name != "help" {
-			files["man/davit-"+c.name+".8"] = commandPage(c.build(p))
+			list = append(list, c.build(p))
 		}
 	}
-	return files
+	return &generate.Program{
+		Name: "davit", Section: 8, Version: version, Summary: summary, Description: p.description(),
+		Root: p.fullRoot(), Commands: list, Globals: p.globals.flags("davit"),
+		Defaults: map[string]string{"root": systemRoot + ", or davit in $XDG_RUNTIME_DIR for a user who is not root"},
+		ExitStatus: `0 when all is done; 1 when davit failed or was called wrongly, 255 when exec did.
+run and exec end with the program's status, or with 128 and the number of the
+signal that ended it.`,
+		Files: []generate.File{{Path: systemRoot, Text: "The state of root's containers."}},
+	}
 }
 
-// TestContrib compares what is in contrib with what the commands are now.
 func TestContrib(t *testing.T) {
-	files := generated(t)
 	if *update {
-		for _, path := range ownFiles(t) {
-			if err := os.Remove(path); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for path, want := range files {
-		path = filepath.Join(contrib, path)
-		if *update {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("%s is not what the commands are now: run go generate ./runtime (%v)", path, err)
-		}
-	}
-	if found := ownFiles(t); len(found) != len(files) {
-		t.Errorf("contrib has %d files, want %d: %v", len(found), len(files), found)
-	}
-}
-
-// ownFiles are those in contrib that are made here. Other programs have theirs
-// beside them.
-func ownFiles(t *testing.T) []string {
-	t.Helper()
-	var all []string
-	for _, pattern := range []string{"completions/davit.*", "completions/_davit", "man/davit*.8"} {
-		found, err := filepath.Glob(filepath.Join(contrib, pattern))
-		if err != nil {
+		if err := generate.Write(contrib, documented()); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, found...)
 	}
-	return all
-}
-
-// tool runs a program on contrib's files and gives what it says.
-func tool(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	needs.Program(t, name)
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Errorf("%s %v: %v\n%s", name, args, err, out)
-	}
-	return string(out)
-}
-
-func pages(t *testing.T) []string {
-	t.Helper()
-	list, err := filepath.Glob(contrib + "/man/*.8")
-	if err != nil || len(list) < len(commands()) {
-		t.Fatalf("%v, %v", list, err)
-	}
-	return list
-}
-
-func TestManPagesByMandoc(t *testing.T) {
-	if out := tool(t, "mandoc", append([]string{"-T", "lint", "-W", "error"}, pages(t)...)...); out != "" {
-		t.Error(out)
-	}
-}
-
-func TestManPagesByGroff(t *testing.T) {
-	for _, page := range pages(t) {
-		if out := tool(t, "groff", "-man", "-ww", "-Tutf8", "-z", page); out != "" {
-			t.Errorf("%s: %s", page, out)
-		}
-	}
+	generate.Check(t, contrib, documented())
 }
 
 func TestBashCompletion(t *testing.T) {
-	out := tool(t, "bash", "--norc", "-n", contrib+"/completions/davit.bash")
-	if out != "" {
-		t.Error(out)
-	}
-	// The words that Tab gives for "davit del" and "davit --root DIR start".
+	needs.Program(t, "bash")
 	dir := t.TempDir()
 	if err := os.Mkdir(dir+"/box7", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	script := `
-compopt() { :; }
-_get_comp_words_by_ref() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; } # bash-completion's
-source ` + contrib + `/completions/davit.bash
-complete_line() { COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); COMPREPLY=(); __start_davit; echo "${COMPREPLY[@]}"; }
-complete_line davit del
-complete_line davit --root ` + dir + ` start box
-`
-	got, err := exec.Command("bash", "--norc", "-c", script).CombinedOutput() // TestMain has put davit into $PATH
-	if want := "delete\nbox7\n"; err != nil || string(got) != want {
+	got, err := generate.Completed(contrib, "davit", "davit del", "davit --root "+dir+" start box") // TestMain has put davit into $PATH
+	if want := "delete\nbox7\n"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
-	}
-}
-
-func TestZshCompletion(t *testing.T) {
-	if out := tool(t, "zsh", "-f", "-n", contrib+"/completions/_davit"); out != "" {
-		t.Error(out)
-	}
-}
-
-func TestFishCompletion(t *testing.T) {
-	if out := tool(t, "fish", "--no-config", "-n", contrib+"/completions/davit.fish"); out != "" {
-		t.Error(out)
 	}
 }
 
