@@ -18,6 +18,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).inspectCommand,
 		(*program).loadCommand,
 		(*program).networkCommand,
+		(*program).psCommand,
 		(*program).pullCommand,
 		(*program).pushCommand,
 		(*program).renameCommand,
