@@ -62,7 +62,7 @@ func TestKilledSupervisor(t *testing.T) {
 // A process that ends while there is no supervisor has ended as it did.
 func TestEndWithoutSupervisor(t *testing.T) {
 	p := newPod(t)
-	p.run("one", "trap 'exit 9' TERM; while :; do /bin/sh -c 'read x' </dev/zero; done")
+	p.run("one", "trap 'exit 9' TERM; while :; do sleep 1000 & wait $!; done")
 	s := api.StateResponse{}
 	p.do("State", &api.StateRequest{ID: "one"}, &s)
 	pid := p.supervisor()

@@ -24,7 +24,7 @@ func TestOtherRuntime(t *testing.T) {
 			p := newPod(t)
 			needs.Program(t, runtime)
 			p.binary = runtime
-			out := p.run("one", "echo hello; trap 'exit 5' TERM; while :; do read x </dev/zero; done")
+			out := p.run("one", "echo hello; trap 'exit 5' TERM; while :; do sleep 1000 & wait $!; done")
 			p.exec("one", "e", "exit 6", 6)
 			p.kill()
 			p.exec("one", "f", "exit 7", 7)

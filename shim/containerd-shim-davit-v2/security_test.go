@@ -79,7 +79,7 @@ func TestPeer(t *testing.T) {
 		return
 	}
 	p := newPod(t)
-	p.run("one", "read x </dev/zero")
+	p.run("one", "sleep 1000")
 	socket := strings.TrimPrefix(p.address, "unix://")
 	for path := filepath.Dir(socket); path != "/tmp" && path != "/"; path = filepath.Dir(path) {
 		if err := os.Chmod(path, 0o711); err != nil {

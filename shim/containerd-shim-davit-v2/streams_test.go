@@ -79,9 +79,9 @@ func TestTerminal(t *testing.T) {
 // the exec itself wrote is there.
 func TestClingingChild(t *testing.T) {
 	p := newPod(t)
-	p.run("one", "read x </dev/zero")
+	p.run("one", "sleep 1000")
 	out := filepath.Join(p.dir, "exec.out")
-	p.do("Exec", &api.ExecProcessRequest{ID: "one", ExecID: "e", Stdout: "file://" + out, Spec: process("(read y </dev/zero) & echo mine; exit 2")}, &protobuf.Empty{})
+	p.do("Exec", &api.ExecProcessRequest{ID: "one", ExecID: "e", Stdout: "file://" + out, Spec: process("(sleep 1000) & echo mine; exit 2")}, &protobuf.Empty{})
 	p.do("Start", &api.StartRequest{ID: "one", ExecID: "e"}, &api.StartResponse{})
 	if status := p.wait("one", "e"); status != 2 {
 		t.Errorf("status %d", status)
@@ -99,7 +99,7 @@ func TestClingingChild(t *testing.T) {
 // Input ends when its writer goes and CloseIO has been called, in either order.
 func TestInput(t *testing.T) {
 	p := newPod(t)
-	p.run("one", "read x </dev/zero")
+	p.run("one", "sleep 1000")
 	for _, early := range []bool{true, false} {
 		fifo, out := filepath.Join(p.dir, "in"), filepath.Join(p.dir, "cat.out")
 		os.Remove(fifo)

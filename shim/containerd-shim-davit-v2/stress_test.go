@@ -90,7 +90,7 @@ func descriptors(t *testing.T, pid int) int {
 // Of short containers, every exit is told, and nothing is left.
 func TestChurn(t *testing.T) {
 	p := newPod(t)
-	p.run("first", "read x </dev/zero")
+	p.run("first", "sleep 1000")
 	p.kill() // the next one comes when the keeper has heard all that this one said
 	supervisor := p.supervisor()
 	keeper := parentOf(supervisor)
@@ -122,7 +122,7 @@ func TestChurn(t *testing.T) {
 // A supervisor that is killed at any moment loses no container and no exit.
 func TestKills(t *testing.T) {
 	p := newPod(t)
-	out := p.run("long", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; done; read x </dev/zero")
+	out := p.run("long", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; done; sleep 1000")
 	for i := range *kills {
 		id := fmt.Sprintf("k%d", i)
 		dir := p.bundle(id, "exit 3")
