@@ -78,12 +78,21 @@ func OpenDir(dir string) (*Container, error) {
 // Supervise locks the file by which others see that the container has a
 // supervisor. It is unlocked when the last process has closed the file, so that a
 // supervisor hands it to its keeper. ErrSupervised: there is one already.
-func (c *Container) Supervise() (*os.File, error) {
+func (c *Container) Supervise() (*os.File, error) { return c.supervise(unix.F_OFD_SETLK) }
+
+// SuperviseNext is Supervise that waits until the supervisor that there is has
+// ended.
+func (c *Container) SuperviseNext() (*os.File, error) { return c.supervise(unix.F_OFD_SETLKW) }
+
+func (c *Container) supervise(lock int) (*os.File, error) {
 	f, err := os.OpenFile(c.path(supervisorFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the supervisor's file: %w", err)
 	}
-	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	err = unix.EINTR
+	for err == unix.EINTR {
+		err = unix.FcntlFlock(f.Fd(), lock, &unix.Flock_t{Type: unix.F_WRLCK})
+	}
 	if err == nil {
 		return f, nil
 	}

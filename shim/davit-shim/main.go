@@ -10,5 +10,8 @@ package main
 import "os"
 
 func main() {
+	if args := os.Args[1:]; isSupervisor(args) {
+		os.Exit(beSupervisor(args))
+	}
 	os.Exit(newProgram().run(os.Args[1:]))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/loop"
+	"github.com/davit-containers/davit/shim/stdio"
 )
 
 // Config is what an engine works with.
@@ -15,6 +16,12 @@ type Config struct {
 	Keeper    *keeper.Keeper              // nil for none: then nothing outlives the process
 	Publish   func(Event)                 // is told what happens, in order
 	Log       func(level, message string) // level is one of logrus's
+	// Own gives the streams of a process whose other ends are in this program, in
+	// place of those that have names; nil, or a nil result, is for names.
+	Own func(task, exec string) *stdio.Own
+	// Abandoned is told that nothing is left of a container whose creation was
+	// interrupted by the end of another supervisor; may be nil.
+	Abandoned func(task string)
 }
 
 // Engine supervises tasks: containers with their processes. Its methods belong

@@ -37,7 +37,8 @@ func (p *process) startExec(done func(pid int, err error)) {
 	var b born
 	var io *stdio.Streams
 	var err error
-	t.engine.work(func() { b, io, err = p.makeExec() }, func() {
+	place := p.place()
+	t.engine.work(func() { b, io, err = p.makeExec(place) }, func() {
 		p.io = io
 		if err == nil {
 			err = p.begin(b)
@@ -56,14 +57,14 @@ func (p *process) startExec(done func(pid int, err error)) {
 
 // makeExec does what takes time of it. What it returns is there also with an
 // error.
-func (p *process) makeExec() (b born, io *stdio.Streams, err error) {
+func (p *process) makeExec(place stdio.Place) (b born, io *stdio.Streams, err error) {
 	t := p.task
 	process, err := spec.DecodeProcess(p.spec)
 	if err != nil {
 		return b, nil, refuse(InvalidArgument, "%v: invalid argument", err)
 	}
 	process.Terminal = p.streams.Terminal
-	if io, err = stdio.Open(t.place(p.streams)); err != nil {
+	if io, err = stdio.Open(place); err != nil {
 		return b, nil, err
 	}
 	defer io.CloseChild()

@@ -223,6 +223,13 @@ func (e *Engine) Wait(id, exec string, done func(Exit, error)) {
 	p.waiters = append(p.waiters, func(x Exit) { done(x, nil) })
 }
 
+// Again says that there may be room again for a process's output.
+func (e *Engine) Again(id, exec string) {
+	if p, err := e.find(id, exec); err == nil && p.io != nil && p.pid != 0 {
+		p.io.Again()
+	}
+}
+
 // Info is what is known of a process.
 type Info struct {
 	Bundle  string

@@ -64,7 +64,11 @@ func (r *recovery) task(number int, file *os.File) {
 	r.engine.tasks[t.create.ID] = t
 	if t.init.state == creating {
 		// The creation was interrupted, and whoever asked for it knows.
-		t.abandon(func() {})
+		t.abandon(func() {
+			if r.engine.Abandoned != nil {
+				r.engine.Abandoned(t.create.ID)
+			}
+		})
 		return
 	}
 	r.process(t.init)
@@ -163,7 +167,7 @@ func (r *recovery) process(p *process) {
 }
 
 func (r *recovery) streams(p *process) {
-	p.io = stdio.Resume(p.task.place(p.streams), r.files[p.number])
+	p.io = stdio.Resume(p.place(), r.files[p.number])
 	if err := p.startIO(); err != nil {
 		r.engine.Log("error", err.Error())
 	}

@@ -58,7 +58,8 @@ func (e *Engine) Create(c *Create, done func(pid int, err error)) {
 	e.keep(t.init.number, map[string]*os.File{journalKey: t.journal.file})
 	var b born
 	var io *stdio.Streams
-	e.work(func() { b, io, err = t.make() }, func() {
+	place := t.init.place()
+	e.work(func() { b, io, err = t.make(place) }, func() {
 		t.init.io = io
 		if err == nil {
 			err = t.made(b)
@@ -75,11 +76,11 @@ func (e *Engine) Create(c *Create, done func(pid int, err error)) {
 
 // make does what takes time of a creation. What it returns is there also with
 // an error.
-func (t *task) make() (b born, io *stdio.Streams, err error) {
+func (t *task) make(place stdio.Place) (b born, io *stdio.Streams, err error) {
 	if err := mountRootfs(t.create); err != nil {
 		return b, nil, err
 	}
-	if io, err = stdio.Open(t.place(t.create.Streams)); err != nil {
+	if io, err = stdio.Open(place); err != nil {
 		return b, nil, err
 	}
 	if t.create.Checkpoint != "" {
@@ -93,11 +94,17 @@ func (t *task) make() (b born, io *stdio.Streams, err error) {
 	return b, io, err
 }
 
-func (t *task) place(s Streams) stdio.Place {
-	return stdio.Place{
+// place is where the process's streams lead. It belongs to the loop.
+func (p *process) place() stdio.Place {
+	c, s := p.task.create, p.streams
+	place := stdio.Place{
 		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Terminal: s.Terminal,
-		UID: t.create.Options.UID, GID: t.create.Options.GID, ID: t.create.ID, Namespace: t.engine.Namespace,
+		UID: c.Options.UID, GID: c.Options.GID, ID: c.ID, Namespace: p.engine.Namespace,
 	}
+	if p.engine.Own != nil {
+		place.Own = p.engine.Own(c.ID, p.id)
+	}
+	return place
 }
 
 // outlets are what the process is given.
@@ -204,13 +211,13 @@ func (t *task) start(done func(pid int, err error)) {
 	p := t.init
 	var b born
 	var err error
-	io := p.io
+	io, place := p.io, p.place()
 	if err := t.journal.add(record{Kind: recordStarting}); err != nil {
 		done(0, err)
 		p.settle(created)
 		return
 	}
-	t.engine.work(func() { b, io, err = t.startOrRestore(io) }, func() {
+	t.engine.work(func() { b, io, err = t.startOrRestore(io, place) }, func() {
 		p.io = io
 		if err == nil && b.pid != 0 {
 			err = t.made(b)
@@ -230,7 +237,7 @@ func (t *task) start(done func(pid int, err error)) {
 
 // startOrRestore does what takes time of it. The streams of a container that is
 // to be restored may have been another supervisor's.
-func (t *task) startOrRestore(io *stdio.Streams) (b born, _ *stdio.Streams, err error) {
+func (t *task) startOrRestore(io *stdio.Streams, place stdio.Place) (b born, _ *stdio.Streams, err error) {
 	if t.create.Checkpoint == "" || t.init.pid != 0 {
 		if err = t.runtime.start(t.create.ID); err != nil {
 			err = fmt.Errorf("OCI runtime start failed: %w", err)
@@ -238,7 +245,7 @@ func (t *task) startOrRestore(io *stdio.Streams) (b born, _ *stdio.Streams, err 
 		return b, io, err
 	}
 	if io == nil {
-		if io, err = stdio.Open(t.place(t.create.Streams)); err != nil {
+		if io, err = stdio.Open(place); err != nil {
 			return b, nil, err
 		}
 	}

@@ -183,3 +183,48 @@ func (l *file) reopen() error {
 }
 
 func (l *file) close() error { return l.f.Close() }
+
+func (l *file) position() (inode uint64, size int64) {
+	var st unix.Stat_t
+	if unix.Fstat(int(l.f.Fd()), &st) != nil {
+		return 0, 0
+	}
+	return st.Ino, l.size
+}
+
+// Cut takes back what was written to the log at path after a [Writer.Position],
+// also where it was rotated since. The log must have no Writer.
+func Cut(path string, inode uint64, size int64) error {
+	numbers, err := numbers(path)
+	if err != nil {
+		return err
+	}
+	for i := len(numbers) - 1; i >= 0; i-- { // the newest first
+		old := name(path, numbers[i])
+		var st unix.Stat_t
+		if err := unix.Lstat(old, &st); err != nil || st.Ino != inode {
+			continue
+		}
+		if st.Size < size {
+			return fmt.Errorf("taking back what was logged: %s has %d bytes, and had %d", old, st.Size, size)
+		}
+		return cutTo(path, numbers[i:], old, size)
+	}
+	return nil // the file has been rotated away
+}
+
+// cutTo makes a file the newest again, in place of those after it.
+func cutTo(path string, numbers []int, old string, size int64) error {
+	if err := os.Truncate(old, size); err != nil {
+		return fmt.Errorf("taking back what was logged: %w", err)
+	}
+	for _, n := range numbers[1:] {
+		if err := os.Remove(name(path, n)); err != nil {
+			return fmt.Errorf("taking back what was logged: %w", err)
+		}
+	}
+	if old == path {
+		return nil
+	}
+	return os.Rename(old, path)
+}

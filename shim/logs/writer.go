@@ -18,11 +18,15 @@ type sink interface {
 	flush() error
 	reopen() error
 	close() error
+	position() (inode uint64, size int64)
 }
 
 // Writer keeps the output of one container. It is for one goroutine, and
 // allocates nothing for a line.
 type Writer struct {
+	// Clock is what time it is, nil for the system's.
+	Clock func() time.Time
+
 	out   sink // nil: nothing is kept
 	held  [2][]byte
 	stamp [len(time.RFC3339Nano)]byte
@@ -51,6 +55,19 @@ func (w *Writer) Write(s Stream, p []byte) error {
 // Pending says whether a line is held that has not ended.
 func (w *Writer) Pending() bool { return len(w.held[Stdout])+len(w.held[Stderr]) > 0 }
 
+// Held is how many bytes of a line that has not ended are held of a stream.
+func (w *Writer) Held(s Stream) int { return len(w.held[s]) }
+
+// Position is where the log ends: its file, and how long that is. All that a call
+// of Write or FlushStream wrote can be taken back by [Cut] with what Position was
+// before, and written again. It is 0, 0 for a log that is no file.
+func (w *Writer) Position() (inode uint64, size int64) {
+	if w.out == nil {
+		return 0, 0
+	}
+	return w.out.position()
+}
+
 // Flush writes the lines that are held, such as a prompt: the rest of such a
 // line becomes a record of its own. It is for the end of the output, and for a
 // while in which nothing came.
@@ -60,12 +77,27 @@ func (w *Writer) Flush() error {
 	}
 	w.begin()
 	for s := range w.held {
-		if held := w.held[s]; len(held) > 0 {
-			w.emit(Stream(s), held, false)
-			w.held[s] = held[:0]
-		}
+		w.release(Stream(s))
 	}
 	return w.end()
+}
+
+// FlushStream is Flush of one stream.
+func (w *Writer) FlushStream(s Stream) error {
+	if w.Held(s) == 0 {
+		return nil
+	}
+	w.begin()
+	w.release(s)
+	return w.end()
+}
+
+// release emits the line that is held.
+func (w *Writer) release(s Stream) {
+	if held := w.held[s]; len(held) > 0 {
+		w.emit(s, held, false)
+		w.held[s] = held[:0]
+	}
 }
 
 // Reopen opens the file by its name again, after somebody renamed it to rotate
@@ -96,7 +128,11 @@ type streamWriter struct {
 func (sw streamWriter) Write(p []byte) (int, error) { return len(p), sw.w.Write(sw.s, p) }
 
 func (w *Writer) begin() {
-	w.time = time.Now().UTC().AppendFormat(w.stamp[:0], time.RFC3339Nano)
+	now := time.Now
+	if w.Clock != nil {
+		now = w.Clock
+	}
+	w.time = now().UTC().AppendFormat(w.stamp[:0], time.RFC3339Nano)
 	w.err = nil
 }
 

@@ -13,6 +13,7 @@ type Place struct {
 	Terminal              bool
 	UID, GID              int    // of the pipes that the process is given
 	ID, Namespace         string // for logging programs
+	Own                   *Own   // in place of the names, where it is there
 }
 
 // The schemes.

@@ -16,6 +16,10 @@ type pump struct {
 	src  *os.File
 	dst  *os.File
 	end  func() // is called once, when nothing will come any more
+	// room tells how much may be moved now, in bytes, and wrote hears that
+	// something was; nil for any, and for nobody.
+	room  func() int64
+	wrote func()
 
 	in, out  *loop.Watch
 	size     int    // of a piece, in bytes
@@ -100,25 +104,45 @@ func (p *pump) move() {
 		return
 	}
 	before := p.moved
+	next := p.pieces(before)
+	if p.wrote != nil && p.moved != before {
+		p.wrote()
+	}
+	if !p.finished {
+		next()
+	}
+}
+
+// pieces moves some, and tells what is to be done next.
+func (p *pump) pieces(before int64) (next func()) {
 	for range pieces {
-		n, err := p.piece()
+		size := p.allowed()
+		if size == 0 {
+			return p.in.Stop // until somebody says that there is room again
+		}
+		n, err := p.piece(size)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN && p.waitsForSink(before):
-			p.awaitSink()
-			return
+			return p.awaitSink
 		case err == unix.EAGAIN:
-			p.again()
-			return
+			return p.again
 		case err == unix.EINVAL && !p.copying:
 			p.copying = true
 		case err != nil || n == 0:
-			p.finish()
-			return
+			return p.finish
 		}
 		p.moved += int64(max(n, 0))
 	}
-	p.again()
+	return p.again
+}
+
+// allowed is how much the next piece may have.
+func (p *pump) allowed() int {
+	if p.room == nil {
+		return p.size
+	}
+	return int(max(0, min(int64(p.size), p.room())))
 }
 
 // again waits for the source, unless there is no hope of that.
@@ -130,24 +154,24 @@ func (p *pump) again() {
 
 // piece moves a piece. What goes to a file is appended to it, also when somebody
 // has made that shorter meanwhile: the place is sought anew each time.
-func (p *pump) piece() (int, error) {
+func (p *pump) piece(size int) (int, error) {
 	if p.appends {
 		if _, err := unix.Seek(int(p.dst.Fd()), 0, io.SeekEnd); err != nil {
 			return 0, err
 		}
 	}
 	if p.copying {
-		return p.copyPiece()
+		return p.copyPiece(size)
 	}
-	n, err := unix.Splice(int(p.src.Fd()), nil, int(p.dst.Fd()), nil, p.size, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	n, err := unix.Splice(int(p.src.Fd()), nil, int(p.dst.Fd()), nil, size, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 	return int(n), err
 }
 
 // copyPiece reads, and writes what was read.
-func (p *pump) copyPiece() (int, error) {
+func (p *pump) copyPiece(size int) (int, error) {
 	if len(p.carry) == 0 {
 		var buf [pageSize]byte
-		n, err := unix.Read(int(p.src.Fd()), buf[:])
+		n, err := unix.Read(int(p.src.Fd()), buf[:min(size, pageSize)])
 		if n <= 0 {
 			return n, err
 		}

@@ -51,6 +51,9 @@ func Open(place Place) (*Streams, error) {
 }
 
 func (s *Streams) open() (err error) {
+	if s.place.Own != nil {
+		return s.openOwn()
+	}
 	targets, err := s.place.outputs()
 	if err != nil {
 		return err
@@ -150,6 +153,9 @@ func (s *Streams) Start(l *loop.Loop, closed func(names []string)) error {
 			continue
 		}
 		s.pumps[i] = &pump{loop: l, src: s.output[i], dst: s.sinks[i], end: func() { s.ended(i) }}
+		if spool := s.spool(i); spool != nil {
+			s.pumps[i].room, s.pumps[i].wrote = spool.Room, spool.Moved
+		}
 		if err := s.pumps[i].start(); err != nil {
 			return fmt.Errorf("copying the streams: %w", err)
 		}

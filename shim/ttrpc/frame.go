@@ -44,7 +44,11 @@ type Request struct {
 	Payload         []byte
 	Timeout         int64 // in nanoseconds; 0 for none
 	Metadata        []KeyValue
+	Peer            Peer // who calls, at a server
 }
+
+// Peer is one connection of a server's. It is for comparing.
+type Peer *conn
 
 // KeyValue is an element of a call's metadata.
 type KeyValue struct{ Key, Value string }

@@ -18,6 +18,7 @@ type Server struct {
 	Loop   *loop.Loop
 	Handle func(r *Request, answer Answer) // is called for each call
 	Change func(connections int)           // is told how many connections there are; may be nil
+	Gone   func(Peer)                      // is told that a connection has ended; may be nil
 
 	listener *os.File
 	watch    *loop.Watch
@@ -67,6 +68,9 @@ func (s *Server) adopt(file *os.File) {
 	c.frame = func(h header, data []byte) error { return s.request(c, h, data) }
 	c.closed = func(error) {
 		delete(s.conns, c)
+		if s.Gone != nil {
+			s.Gone(c)
+		}
 		s.changed()
 	}
 	if err := open(s.Loop, file, c); err != nil {
@@ -84,7 +88,7 @@ func (s *Server) changed() {
 }
 
 func (s *Server) request(c *conn, h header, data []byte) error {
-	r := &Request{}
+	r := &Request{Peer: c}
 	if h.kind != requestFrame || h.stream%2 == 0 {
 		return fmt.Errorf("reading from a peer: a frame of type %d in stream %d", h.kind, h.stream)
 	}

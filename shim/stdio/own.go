@@ -1,0 +1,89 @@
+package stdio
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Own are streams whose other ends are in this process. What Streams needs of
+// them it duplicates.
+type Own struct {
+	Source *os.File  // the pipe that the input comes from; nil for no input
+	Spools [2]*Spool // where the outputs go, a terminal's to the first; nil is the null device
+}
+
+// Spool is a file that an output is moved to, such as one in memory: by
+// splice(2), at the file's own position, so that it is always known what was
+// moved, whoever is killed when.
+type Spool struct {
+	File  *os.File
+	Room  func() int64 // how much may be moved now, in bytes; when that was 0, Again is to be called later
+	Moved func()       // is called when something was moved
+}
+
+// openOwn opens the owner's streams.
+func (s *Streams) openOwn() (err error) {
+	own := s.place.Own
+	if own.Source != nil {
+		if s.source, err = duplicate(own.Source); err != nil {
+			return err
+		}
+	}
+	for i, spool := range own.Spools {
+		if spool == nil {
+			continue
+		}
+		if s.sinks[i], err = duplicate(spool.File); err != nil {
+			return err
+		}
+	}
+	if s.place.Terminal {
+		if s.sinks[0] == nil {
+			s.sinks[0], err = openRaw(os.DevNull, os.O_WRONLY, 0)
+		}
+		return err
+	}
+	if err := s.openInput(); err != nil {
+		return err
+	}
+	for i := range s.sinks {
+		if s.sinks[i] == nil {
+			s.Child[1+i], err = openRaw(os.DevNull, os.O_WRONLY, 0)
+		} else {
+			s.output[i], s.Child[1+i], err = pipe(s.place.UID, s.place.GID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spool is where an output goes; nil where that is a name.
+func (s *Streams) spool(i int) *Spool {
+	if s.place.Own == nil {
+		return nil
+	}
+	return s.place.Own.Spools[i]
+}
+
+// Again says that spools may have room again.
+func (s *Streams) Again() {
+	for _, p := range s.pumps {
+		if p != nil && !p.finished {
+			p.again()
+		}
+	}
+}
+
+// Ended tells whether an output has been moved to its end.
+func (s *Streams) Ended(i int) bool { return s.pumps[i] == nil || s.pumps[i].finished }
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return rawFile(fd, f.Name()), nil
+}

@@ -1,0 +1,279 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/engine"
+)
+
+// runtimeDir is where the runtime's states are, below the store's Run.
+const runtimeDir = "runtime"
+
+// goOn begins, or goes on where a supervisor before this one was killed.
+func (s *supervisor) goOn() {
+	info, err := s.engine.State(s.c.Config.ID, "")
+	switch {
+	case err != nil && s.ran():
+		s.next(s.first.outputs[0].Exit - 1)
+	case err != nil:
+		s.launch()
+	case info.Status == "created" && info.Pid != 0:
+		s.attach(info.Pid)
+	case info.Status == "running", info.Status == "paused":
+		s.running(info.Pid)
+		if info.Status == "paused" {
+			s.setStatus(container.Paused)
+		}
+	}
+	// What is being created is abandoned, and then launched; of an end that nobody
+	// was told of the engine tells.
+}
+
+// ran tells whether the container was started, has ended and was cleaned up.
+func (s *supervisor) ran() bool { return s.first.outputs[0].Exit != 0 }
+
+// note keeps how the container ended, or 0 where it is about to be started.
+func (s *supervisor) note(exit int64) {
+	o := s.first.outputs[0]
+	o.Exit = exit
+	if err := o.header.write(o.file); err != nil {
+		s.warn(err.Error())
+	}
+}
+
+// launch creates the container, and starts it.
+func (s *supervisor) launch() {
+	s.restart = nil
+	s.note(0)
+	s.first.status = nil
+	if s.c.Config.Interactive {
+		if err := s.first.openInput(); err != nil {
+			s.failed(err)
+			return
+		}
+	}
+	s.work(s.step(s.host.Prepare), func(err error) {
+		if err != nil {
+			s.failed(err)
+			return
+		}
+		s.engine.Create(s.create(), func(pid int, err error) {
+			s.first.started()
+			if err != nil {
+				s.failed(err)
+				return
+			}
+			s.attach(pid)
+		})
+	})
+}
+
+// step is one of the host's.
+func (s *supervisor) step(do func(context.Context, *container.Container) error) func() error {
+	return func() error {
+		if do == nil {
+			return nil
+		}
+		return do(context.Background(), s.c)
+	}
+}
+
+// create is what the engine is asked for.
+func (s *supervisor) create() *engine.Create {
+	return &engine.Create{
+		ID: s.c.Config.ID, Bundle: s.c.Bundle(), Streams: engine.Streams{Terminal: s.c.Config.Terminal},
+		Options: engine.Options{Root: filepath.Join(s.c.Store().Run(), runtimeDir), Systemd: s.c.Config.SystemdCgroup},
+	}
+}
+
+// attach connects the container to its network, and starts its program.
+func (s *supervisor) attach(pid int) {
+	s.work(func() error {
+		if s.host.Attach == nil {
+			return nil
+		}
+		return s.host.Attach(context.Background(), s.c, pid)
+	}, func(err error) {
+		if err != nil {
+			s.failed(err)
+			return
+		}
+		s.starting = time.Now().UTC()
+		s.engine.Start(s.c.Config.ID, "", func(pid int, err error) {
+			info, _ := s.engine.State(s.c.Config.ID, "")
+			switch {
+			case err == nil, info.Status == "running": // or a supervisor before this one had begun it
+				s.running(info.Pid)
+			case info.Status != "stopped": // of which the engine tells
+				s.failed(err)
+			}
+		})
+	})
+}
+
+// running is after the start.
+func (s *supervisor) running(pid int) {
+	if s.state.Pid != pid {
+		s.state.Status, s.state.Pid, s.state.Error, s.state.OOMKilled = container.Running, pid, "", false
+		s.state.ExitCode, s.state.StartedAt = 0, s.starting
+		s.save()
+		s.events.note("start", nil)
+	}
+	if s.state.StoppedByUser { // and a supervisor before this one was killed
+		s.stopLater(s.c.Config.StopAfter())
+	}
+	s.tellReady(&readyReply{Pid: uint32(pid)})
+	s.trimSoon()
+}
+
+func (s *supervisor) tellReady(r *readyReply) {
+	if s.answer == nil {
+		s.answer = r
+	}
+	ready := s.ready
+	s.ready = nil
+	for _, done := range ready {
+		done(s.answer)
+	}
+}
+
+// save writes the state, before anybody is told of it.
+func (s *supervisor) save() {
+	if err := s.c.SetState(s.state); err != nil && !errors.Is(err, container.ErrNotExist) {
+		s.log("error", err.Error())
+	}
+}
+
+func (s *supervisor) setStatus(status container.Status) {
+	if s.state.Status != status {
+		s.state.Status = status
+		s.save()
+	}
+}
+
+// failed is after a start that failed. The first of a supervisor is not tried
+// again; those of the restart policy are.
+func (s *supervisor) failed(cause error) {
+	s.engine.Delete(s.c.Config.ID, "", func(_ int, _ engine.Exit, err error) {
+		s.work(s.step(s.host.Detach), func(err error) {
+			if err != nil {
+				s.warn(err.Error())
+			}
+			s.state.Error, s.state.ExitCode, s.state.Pid = cause.Error(), exitCodeOf(cause.Error()), 0
+			s.state.FinishedAt = time.Now().UTC()
+			s.note(int64(s.state.ExitCode) + 1)
+			again := s.answer != nil && s.wantsRestart(s.state.ExitCode)
+			s.state.Status = container.Exited
+			switch {
+			case again:
+				s.state.Status = container.Restarting
+			case s.state.StartedAt.IsZero():
+				s.state.Status = container.Created // Compat(moby): never ran
+			}
+			s.save()
+			s.tellReady(&readyReply{Error: cause.Error()})
+			s.first.exited(uint32(s.state.ExitCode))
+			s.next(int64(s.state.ExitCode))
+		})
+	})
+}
+
+// happened hears the engine.
+func (s *supervisor) happened(e *engine.Event) {
+	switch {
+	case e.Kind == engine.Exited && e.Exec == "":
+		s.exited(e.Exit)
+	case e.Kind == engine.Exited:
+		s.execExited(e.Exec, e.Exit)
+	case e.Kind == engine.OutOfMemory:
+		s.state.OOMKilled = true
+		s.save()
+		s.events.note("oom", nil)
+	case e.Kind == engine.Paused:
+		s.setStatus(container.Paused)
+		s.events.note("pause", nil)
+	case e.Kind == engine.Resumed:
+		s.setStatus(container.Running)
+		s.events.note("unpause", nil)
+	}
+	s.trimSoon()
+}
+
+// exited is after the end of the container's first process.
+func (s *supervisor) exited(x engine.Exit) {
+	s.kill.Stop()
+	if !s.state.FinishedAt.Equal(x.At) {
+		s.state.Status = container.Exited
+		s.state.Pid, s.state.ExitCode, s.state.FinishedAt = 0, int(x.Status), x.At.UTC()
+		if s.wantsRestart(int(x.Status)) {
+			s.state.Status = container.Restarting
+		}
+		s.save()
+		s.events.note("die", exitAttributes(x.Status))
+	}
+	s.note(int64(x.Status) + 1)
+	s.tellReady(&readyReply{})
+	s.engine.Delete(s.c.Config.ID, "", func(_ int, _ engine.Exit, err error) {
+		if err != nil {
+			s.log("error", err.Error())
+		}
+		s.work(s.step(s.host.Detach), func(err error) {
+			if err != nil {
+				s.log("error", err.Error())
+			}
+			s.next(int64(x.Status))
+		})
+	})
+}
+
+// next is after the end, when nothing is left of the container's processes: it is
+// started again, or is over.
+func (s *supervisor) next(status int64) {
+	if s.state.Status == container.Restarting {
+		s.first.exited(uint32(status))
+		s.startLater()
+		return
+	}
+	s.first.endOutputs()
+	s.logger.close()
+	s.first.exited(uint32(status))
+	if !s.c.Config.AutoRemove {
+		s.finish()
+		return
+	}
+	s.work(s.step(s.host.Remove), func(err error) {
+		if err != nil {
+			s.log("error", err.Error())
+		}
+		s.finish()
+	})
+}
+
+// finish gives way to another supervisor, and tells that all is cleaned up.
+func (s *supervisor) finish() {
+	s.over = true
+	for _, name := range []string{socketName, exitsName} {
+		os.Remove(filepath.Join(s.c.Run(), name))
+	}
+	os.Remove(s.c.Run())
+	s.keeper.Drop(lockKey)
+	s.locked.Close()
+	for _, done := range s.ends {
+		done()
+	}
+	s.loop.After(patience, func() { s.first.leave(awaitedReader) })
+	s.leave()
+}
+
+// leave ends the supervisor when everybody who reads has everything, for which
+// they have time: nobody waits for this process any more.
+func (s *supervisor) leave() {
+	if s.over && s.first.read() && s.events.idle() {
+		s.loop.Stop()
+	}
+}

@@ -1,0 +1,97 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/keeper"
+)
+
+// Command is the hidden command of the program that is a supervisor: its arguments
+// are the container's directory, and "awaited" where a client is going to read the
+// output from its beginning.
+const (
+	Command = "supervise"
+	Awaited = "awaited"
+)
+
+// StartOptions say how a container is to be started.
+type StartOptions struct {
+	Attach bool // Attach will be called: what is written before that is held for it
+}
+
+// Start starts the container that the caller has locked, and waits until it runs.
+// The supervisor is this program, by its Command.
+//
+// Errors: *StartError; then the client is nil, as with any error.
+func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client, error) {
+	if err := free(c); err != nil {
+		return nil, err
+	}
+	if err := launch(c, o); err != nil {
+		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)
+	}
+	client, err := Dial(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Ready(ctx); err != nil {
+		client.End(ctx)
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// free waits until a supervisor that is about to end has ended.
+func free(c *container.Container) error {
+	lock, err := c.Supervise()
+	if errors.Is(err, container.ErrSupervised) && c.Config.AutoRemove {
+		return fmt.Errorf("container %s is being removed", c.Config.ID)
+	}
+	if errors.Is(err, container.ErrSupervised) {
+		lock, err = c.SuperviseNext()
+	}
+	if err != nil {
+		return err
+	}
+	return lock.Close()
+}
+
+// launch starts a keeper, which starts the supervisor.
+func launch(c *container.Container, o StartOptions) error {
+	listener, err := listen(c)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{Command, c.Dir()}
+	if o.Attach {
+		args = append(args, Awaited)
+	}
+	_, err = keeper.Start(keeper.Launch{
+		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Exits: filepath.Join(c.Run(), exitsName),
+	})
+	return err
+}
+
+// environment is the supervisor's: the caller's, with what Go's runtime reads
+// before main. Few threads are memory.
+func environment() []string {
+	env := []string{"GOMAXPROCS=2"}
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); name != "GOMAXPROCS" {
+			env = append(env, e)
+		}
+	}
+	return env
+}
