@@ -26,6 +26,9 @@ func (s *Streams) Exited() {
 			s.own[i] = p.moved + p.waiting()
 		}
 	}
+	if s.place.Terminal && s.pumps[0] != nil { // what is in the terminal comes through the second too
+		s.own[1] += s.pumps[0].waiting()
+	}
 }
 
 // Finish closes the streams when their outputs have been moved, and calls done

@@ -30,6 +30,9 @@ func (s *Streams) openOwn() (err error) {
 			return err
 		}
 	}
+	if s.place.Terminal {
+		return s.openOwnTerminal()
+	}
 	for i, spool := range own.Spools {
 		if spool == nil {
 			continue
@@ -37,12 +40,6 @@ func (s *Streams) openOwn() (err error) {
 		if s.sinks[i], err = duplicate(spool.File); err != nil {
 			return err
 		}
-	}
-	if s.place.Terminal {
-		if s.sinks[0] == nil {
-			s.sinks[0], err = openRaw(os.DevNull, os.O_WRONLY, 0)
-		}
-		return err
 	}
 	if err := s.openInput(); err != nil {
 		return err
@@ -60,10 +57,28 @@ func (s *Streams) openOwn() (err error) {
 	return nil
 }
 
+// openOwnTerminal has a terminal's output go through a pipe to the spool, in the
+// place of the second output: splice(2) has a pipe at one end.
+func (s *Streams) openOwnTerminal() (err error) {
+	spool := s.place.Own.Spools[0]
+	if spool == nil {
+		s.sinks[0], err = openRaw(os.DevNull, os.O_WRONLY, 0)
+		return err
+	}
+	if s.output[1], s.sinks[0], err = pipe(0, 0); err != nil {
+		return err
+	}
+	s.sinks[1], err = duplicate(spool.File)
+	return err
+}
+
 // spool is where an output goes; nil where that is a name.
 func (s *Streams) spool(i int) *Spool {
-	if s.place.Own == nil {
+	switch {
+	case s.place.Own == nil, s.place.Terminal && i == 0:
 		return nil
+	case s.place.Terminal:
+		return s.place.Own.Spools[0]
 	}
 	return s.place.Own.Spools[i]
 }
