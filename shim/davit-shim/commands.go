@@ -9,6 +9,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).bundleCommand,
 		(*program).commitCommand,
 		(*program).createCommand,
+		(*program).cpCommand,
 		(*program).diffCommand,
 		(*program).eventsCommand,
 		(*program).exportCommand,
