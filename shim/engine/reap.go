@@ -59,7 +59,7 @@ func wait(pidfd *os.File, flags int) (Exit, error) {
 }
 
 // keeperPatience is how long the keeper's word is awaited, of a process that
-// has ended already.
+// somebody has reaped already.
 const keeperPatience = time.Second
 
 // unknownStatus stands for an exit that nobody knows.
@@ -73,12 +73,29 @@ func (p *process) askKeeper() {
 		return
 	}
 	p.engine.strange[p.pid] = p
+	p.awaitKeeper()
+}
+
+// awaitKeeper gives the keeper time: for as long as nobody has reaped the
+// process, on a machine that has other work, and for a while after that.
+func (p *process) awaitKeeper() {
+	unreaped := p.unreaped()
 	p.engine.Loop.After(keeperPatience, func() {
-		if !p.ended && p.engine.strange[p.pid] == p {
+		switch {
+		case p.ended || p.engine.strange[p.pid] != p:
+		case unreaped:
+			p.awaitKeeper()
+		default:
 			delete(p.engine.strange, p.pid)
 			p.endUnheard()
 		}
 	})
+}
+
+// unreaped tells whether there is still what is left of the process.
+func (p *process) unreaped() bool {
+	started, err := startTime(p.pid)
+	return err == nil && started == p.startedAt
 }
 
 // endUnheard is after the end of a process of which the keeper has said

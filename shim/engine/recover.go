@@ -1,22 +1,18 @@
 package engine
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/stdio"
 )
 
 // recovery is what a supervisor finds that another left.
 type recovery struct {
 	engine *Engine
-	exits  map[int]keeper.Exit
 	files  map[int]map[string]*os.File // by process and name
 }
 
@@ -34,9 +30,6 @@ func (e *Engine) recover() error {
 		}
 		r.files[n][name] = file
 		e.number = max(e.number, n)
-	}
-	if len(r.files) > 0 {
-		r.exits = e.written()
 	}
 	for n, files := range r.files {
 		if journal := files[journalKey]; journal != nil {
@@ -173,14 +166,14 @@ func (r *recovery) streams(p *process) {
 	}
 }
 
-// missed is for a process that ended while nobody was there.
+// missed is for a process that has ended while nobody was there. Its exit may be
+// written down only now, so what the keeper has written is read anew for each.
 func (r *recovery) missed(p *process) {
-	if x, ok := r.exits[p.pid]; ok && x.At.After(p.since) {
+	if x, ok := r.engine.written()[p.pid]; ok && x.At.After(p.since) {
 		p.end(Exit{x.Status, x.At})
 		return
 	}
-	r.engine.warn(fmt.Sprintf("nobody knows how process %d ended: it is reported with status %d", p.pid, unknownStatus))
-	p.end(Exit{unknownStatus, time.Now()})
+	p.askKeeper()
 }
 
 // openProcess opens the process that has had the pid since the start time.
