@@ -25,6 +25,7 @@ type command struct {
 	root    string
 	log     string // the file in which it logs, as JSON
 	systemd bool
+	trace   Trace
 }
 
 func newCommand(o *Options, bundle, namespace string) *command {
@@ -32,7 +33,17 @@ func newCommand(o *Options, bundle, namespace string) *command {
 	if root == "" {
 		root = "/run/containerd/" + filepath.Base(o.Binary)
 	}
-	return &command{o.Binary, filepath.Join(root, namespace), filepath.Join(bundle, "log.json"), o.Systemd}
+	return &command{
+		program: o.Binary, root: filepath.Join(root, namespace), log: filepath.Join(bundle, "log.json"), systemd: o.Systemd,
+	}
+}
+
+// traced hands the trace to the runtime by its environment, which hooks inherit
+// of those runtimes that know nothing of traces.
+func (c *command) traced(t Trace) maker {
+	other := *c
+	other.trace = t
+	return &other
 }
 
 // run runs the runtime. What it logs as its last error is the error.
@@ -43,6 +54,7 @@ func (c *command) run(files [3]*os.File, args ...string) error {
 		global = append(global, "--systemd-cgroup")
 	}
 	cmd := exec.Command(c.program, append(global, args...)...)
+	cmd.Env = append(os.Environ(), c.trace...)
 	var output bytes.Buffer
 	// A container's streams are its program's; otherwise what is printed there is
 	// the reason of a failure.

@@ -72,4 +72,9 @@ type Create struct {
 	Streams    Streams
 	Options    Options
 	Checkpoint string // an image from which it is restored when it is started
+	Trace      Trace  // that the creation is part of
 }
+
+// Trace is what hooks are told of the trace that a call is part of: variables
+// of their environment.
+type Trace []string

@@ -29,6 +29,12 @@ func newNative(o *Options, namespace string, warn func(string)) *native {
 	return n
 }
 
+func (n *native) traced(t Trace) maker {
+	n = &native{n.runtime}
+	n.runtime.HookEnv = t
+	return n
+}
+
 // create leaves the container waiting for any process to start it: this one
 // may not be there any more.
 func (n *native) create(c *Create, o outlets) (born, error) {

@@ -25,7 +25,7 @@ func (e *Engine) find(id, exec string) (*process, error) {
 }
 
 // Start starts a process.
-func (e *Engine) Start(id, exec string, done func(pid int, err error)) {
+func (e *Engine) Start(id, exec string, trace Trace, done func(pid int, err error)) {
 	p, err := e.find(id, exec)
 	if err != nil {
 		done(0, err)
@@ -33,7 +33,7 @@ func (e *Engine) Start(id, exec string, done func(pid int, err error)) {
 	}
 	refused := func(err error) { done(0, err) }
 	if exec == "" {
-		p.try(opStart, func() { p.task.start(done) }, refused)
+		p.try(opStart, func() { p.task.start(trace, done) }, refused)
 		return
 	}
 	init := p.task.init
@@ -64,7 +64,7 @@ func (e *Engine) AddExec(id, exec string, s Streams, spec []byte, done func(erro
 
 // Delete removes a process that has ended, or never was started; with a
 // container's first, the container.
-func (e *Engine) Delete(id, exec string, done func(pid int, exit Exit, err error)) {
+func (e *Engine) Delete(id, exec string, trace Trace, done func(pid int, exit Exit, err error)) {
 	p, err := e.find(id, exec)
 	if err != nil {
 		done(0, Exit{}, err)
@@ -72,7 +72,7 @@ func (e *Engine) Delete(id, exec string, done func(pid int, exit Exit, err error
 	}
 	p.try(opDelete, func() {
 		if exec == "" {
-			p.task.remove(done)
+			p.task.remove(trace, done)
 			return
 		}
 		p.removeExec(done)

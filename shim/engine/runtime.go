@@ -14,6 +14,8 @@ import (
 // runtime's command line. Its methods may take time, and are called by any
 // goroutine.
 type maker interface {
+	// traced is the same, for a call that is part of a trace.
+	traced(t Trace) maker
 	create(c *Create, o outlets) (born, error)
 	restore(c *Create, o outlets) (born, error)
 	start(id string) error

@@ -87,7 +87,7 @@ func (t *task) make(place stdio.Place) (b born, io *stdio.Streams, err error) {
 		return b, io, nil
 	}
 	defer io.CloseChild()
-	b, err = t.runtime.create(t.create, t.init.outlets(io))
+	b, err = t.runtime.traced(t.create.Trace).create(t.create, t.init.outlets(io))
 	if err != nil {
 		err = fmt.Errorf("OCI runtime create failed: %w", err)
 	}
@@ -163,7 +163,7 @@ func (p *process) startIO() error {
 func (t *task) abandon(then func()) {
 	e := t.engine
 	var err error
-	e.work(func() { err = t.undo() }, func() {
+	e.work(func() { err = t.undo(nil) }, func() {
 		if err != nil {
 			e.warn(err.Error())
 		}
@@ -173,8 +173,8 @@ func (t *task) abandon(then func()) {
 }
 
 // undo removes the container and its mounts.
-func (t *task) undo() error {
-	return errors.Join(t.runtime.remove(t.create.ID), unmountRootfs(t.create))
+func (t *task) undo(trace Trace) error {
+	return errors.Join(t.runtime.traced(trace).remove(t.create.ID), unmountRootfs(t.create))
 }
 
 // forget gives back what this process holds of the task.
@@ -207,7 +207,7 @@ func (t *task) alone() bool {
 }
 
 // start runs the program of a container.
-func (t *task) start(done func(pid int, err error)) {
+func (t *task) start(trace Trace, done func(pid int, err error)) {
 	p := t.init
 	var b born
 	var err error
@@ -217,7 +217,7 @@ func (t *task) start(done func(pid int, err error)) {
 		p.settle(created)
 		return
 	}
-	t.engine.work(func() { b, io, err = t.startOrRestore(io, place) }, func() {
+	t.engine.work(func() { b, io, err = t.startOrRestore(t.runtime.traced(trace), io, place) }, func() {
 		p.io = io
 		if err == nil && b.pid != 0 {
 			err = t.made(b)
@@ -237,9 +237,9 @@ func (t *task) start(done func(pid int, err error)) {
 
 // startOrRestore does what takes time of it. The streams of a container that is
 // to be restored may have been another supervisor's.
-func (t *task) startOrRestore(io *stdio.Streams, place stdio.Place) (b born, _ *stdio.Streams, err error) {
+func (t *task) startOrRestore(runtime maker, io *stdio.Streams, place stdio.Place) (b born, _ *stdio.Streams, err error) {
 	if t.create.Checkpoint == "" || t.init.pid != 0 {
-		if err = t.runtime.start(t.create.ID); err != nil {
+		if err = runtime.start(t.create.ID); err != nil {
 			err = fmt.Errorf("OCI runtime start failed: %w", err)
 		}
 		return b, io, err
@@ -250,7 +250,7 @@ func (t *task) startOrRestore(io *stdio.Streams, place stdio.Place) (b born, _ *
 		}
 	}
 	defer io.CloseChild()
-	b, err = t.runtime.restore(t.create, t.init.outlets(io))
+	b, err = runtime.restore(t.create, t.init.outlets(io))
 	if err != nil {
 		err = fmt.Errorf("OCI runtime restore failed: %w", err)
 	}
@@ -258,7 +258,7 @@ func (t *task) startOrRestore(io *stdio.Streams, place stdio.Place) (b born, _ *
 }
 
 // remove removes a container, once its output has been read.
-func (t *task) remove(done func(pid int, exit Exit, err error)) {
+func (t *task) remove(trace Trace, done func(pid int, exit Exit, err error)) {
 	e, p := t.engine, t.init
 	left := 2
 	var err error
@@ -286,7 +286,7 @@ func (t *task) remove(done func(pid int, exit Exit, err error)) {
 			finish()
 		})
 	}
-	e.work(func() { err = t.undo() }, finish)
+	e.work(func() { err = t.undo(trace) }, finish)
 }
 
 // lateEnd is for a process that ended by being removed.

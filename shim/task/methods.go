@@ -14,9 +14,9 @@ import (
 // taskMethods are the task service's.
 var taskMethods = map[string]method{
 	"State":      takes((*Service).state),
-	"Create":     takes((*Service).create),
-	"Start":      takes((*Service).start),
-	"Delete":     takes((*Service).delete),
+	"Create":     takesTraced((*Service).create),
+	"Start":      takesTraced((*Service).start),
+	"Delete":     takesTraced((*Service).delete),
 	"Pids":       takes((*Service).pids),
 	"Pause":      takes((*Service).pause),
 	"Resume":     takes((*Service).resume),
@@ -32,14 +32,14 @@ var taskMethods = map[string]method{
 	"Shutdown":   takes((*Service).shutdown),
 }
 
-func (s *Service) create(m *api.CreateTaskRequest, answer ttrpc.Answer) {
+func (s *Service) create(m *api.CreateTaskRequest, trace engine.Trace, answer ttrpc.Answer) {
 	options, err := ParseOptions(m.Options)
 	if err != nil {
 		answer(nil, ttrpc.Errorf(ttrpc.InvalidArgument, "%v", err))
 		return
 	}
 	c := &engine.Create{
-		ID: m.ID, Bundle: m.Bundle, Checkpoint: m.Checkpoint, Options: options,
+		ID: m.ID, Bundle: m.Bundle, Checkpoint: m.Checkpoint, Options: options, Trace: trace,
 		Streams: engine.Streams{Terminal: m.Terminal, Stdin: m.Stdin, Stdout: m.Stdout, Stderr: m.Stderr},
 	}
 	for _, r := range m.Rootfs {
@@ -50,14 +50,14 @@ func (s *Service) create(m *api.CreateTaskRequest, answer ttrpc.Answer) {
 	})
 }
 
-func (s *Service) start(m *api.StartRequest, answer ttrpc.Answer) {
-	s.Engine.Start(m.ID, m.ExecID, func(pid int, err error) {
+func (s *Service) start(m *api.StartRequest, trace engine.Trace, answer ttrpc.Answer) {
+	s.Engine.Start(m.ID, m.ExecID, trace, func(pid int, err error) {
 		answer(&api.StartResponse{Pid: uint32(pid)}, err)
 	})
 }
 
-func (s *Service) delete(m *api.DeleteRequest, answer ttrpc.Answer) {
-	s.Engine.Delete(m.ID, m.ExecID, func(pid int, x engine.Exit, err error) {
+func (s *Service) delete(m *api.DeleteRequest, trace engine.Trace, answer ttrpc.Answer) {
+	s.Engine.Delete(m.ID, m.ExecID, trace, func(pid int, x engine.Exit, err error) {
 		answer(&api.DeleteResponse{Pid: uint32(pid), ExitStatus: x.Status, ExitedAt: protobuf.Stamp(x.At)}, err)
 	})
 }

@@ -25,20 +25,28 @@ const (
 )
 
 // method answers a call whose payload it decodes.
-type method func(s *Service, payload []byte, answer ttrpc.Answer)
+type method func(s *Service, r *ttrpc.Request, answer ttrpc.Answer)
 
-// takes is a method that takes a message.
-func takes[T any, P interface {
+// message is a T that decodes itself.
+type message[T any] interface {
 	*T
 	protobuf.Message
-}](call func(s *Service, m *T, answer ttrpc.Answer)) method {
-	return func(s *Service, payload []byte, answer ttrpc.Answer) {
+}
+
+// takes is a method that takes a message.
+func takes[T any, P message[T]](call func(s *Service, m *T, answer ttrpc.Answer)) method {
+	return takesTraced[T, P](func(s *Service, m *T, _ engine.Trace, answer ttrpc.Answer) { call(s, m, answer) })
+}
+
+// takesTraced is one that also takes the trace that the call is part of.
+func takesTraced[T any, P message[T]](call func(s *Service, m *T, trace engine.Trace, answer ttrpc.Answer)) method {
+	return func(s *Service, r *ttrpc.Request, answer ttrpc.Answer) {
 		m := new(T)
-		if err := protobuf.Unmarshal(payload, P(m)); err != nil {
+		if err := protobuf.Unmarshal(r.Payload, P(m)); err != nil {
 			answer(nil, ttrpc.Errorf(ttrpc.InvalidArgument, "%v", err))
 			return
 		}
-		call(s, m, answer)
+		call(s, m, traceOf(r.Metadata), answer)
 	}
 }
 
@@ -58,7 +66,7 @@ func (s *Service) Handle(r *ttrpc.Request, answer ttrpc.Answer) {
 		answer(nil, ttrpc.Errorf(ttrpc.Unimplemented, "method %s of %s: not implemented", r.Method, r.Service))
 		return
 	}
-	call(s, r.Payload, func(m protobuf.Message, err error) { answer(m, status(err)) })
+	call(s, r, func(m protobuf.Message, err error) { answer(m, status(err)) })
 }
 
 // codes are the refusals' kinds on the wire.

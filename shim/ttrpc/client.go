@@ -12,6 +12,8 @@ import (
 
 // Client calls a server.
 type Client struct {
+	Metadata []KeyValue // goes with every call
+
 	conn   conn
 	stream uint32
 	calls  map[uint32]func([]byte, error)
@@ -45,7 +47,7 @@ func (c *Client) Call(service, method string, m protobuf.Message, done func(answ
 		done(nil, Errorf(Unavailable, "the connection is closed"))
 		return
 	}
-	r := Request{Service: service, Method: method, Payload: protobuf.Marshal(m)}
+	r := Request{Service: service, Method: method, Payload: protobuf.Marshal(m), Metadata: c.Metadata}
 	c.calls[c.stream] = done
 	stream := c.stream
 	c.stream += 2
