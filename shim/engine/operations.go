@@ -25,7 +25,12 @@ func (e *Engine) find(id, exec string) (*process, error) {
 }
 
 // Start starts a process.
-func (e *Engine) Start(id, exec string, trace Trace, done func(pid int, err error)) {
+func (e *Engine) Start(id, exec string, done func(pid int, err error)) {
+	e.StartTraced(id, exec, nil, done)
+}
+
+// StartTraced is Start for a call that is part of a trace.
+func (e *Engine) StartTraced(id, exec string, trace Trace, done func(pid int, err error)) {
 	p, err := e.find(id, exec)
 	if err != nil {
 		done(0, err)
@@ -64,7 +69,12 @@ func (e *Engine) AddExec(id, exec string, s Streams, spec []byte, done func(erro
 
 // Delete removes a process that has ended, or never was started; with a
 // container's first, the container.
-func (e *Engine) Delete(id, exec string, trace Trace, done func(pid int, exit Exit, err error)) {
+func (e *Engine) Delete(id, exec string, done func(pid int, exit Exit, err error)) {
+	e.DeleteTraced(id, exec, nil, done)
+}
+
+// DeleteTraced is Delete for a call that is part of a trace.
+func (e *Engine) DeleteTraced(id, exec string, trace Trace, done func(pid int, exit Exit, err error)) {
 	p, err := e.find(id, exec)
 	if err != nil {
 		done(0, Exit{}, err)

@@ -51,13 +51,13 @@ func (s *Service) create(m *api.CreateTaskRequest, trace engine.Trace, answer tt
 }
 
 func (s *Service) start(m *api.StartRequest, trace engine.Trace, answer ttrpc.Answer) {
-	s.Engine.Start(m.ID, m.ExecID, trace, func(pid int, err error) {
+	s.Engine.StartTraced(m.ID, m.ExecID, trace, func(pid int, err error) {
 		answer(&api.StartResponse{Pid: uint32(pid)}, err)
 	})
 }
 
 func (s *Service) delete(m *api.DeleteRequest, trace engine.Trace, answer ttrpc.Answer) {
-	s.Engine.Delete(m.ID, m.ExecID, trace, func(pid int, x engine.Exit, err error) {
+	s.Engine.DeleteTraced(m.ID, m.ExecID, trace, func(pid int, x engine.Exit, err error) {
 		answer(&api.DeleteResponse{Pid: uint32(pid), ExitStatus: x.Status, ExitedAt: protobuf.Stamp(x.At)}, err)
 	})
 }
