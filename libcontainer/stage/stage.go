@@ -20,8 +20,8 @@ import (
 )
 
 //go:generate go run ./internal/header src/ops.h
-//go:generate ./build.sh amd64
-//go:generate ./build.sh arm64
+//go:generate ../../contrib/static/build stage amd64 src
+//go:generate ../../contrib/static/build stage arm64 src
 
 // Name is the program's name in /proc/PID/comm and of its memfd.
 const Name = "davit-stage"

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-//go:generate ./build.sh amd64
-//go:generate ./build.sh arm64
+//go:generate ../../contrib/static/build keeper amd64 src/keeper.c
+//go:generate ../../contrib/static/build keeper arm64 src/keeper.c
 
 // name is the program's in /proc/PID/comm and of its memfd.
 const name = "davit-keeper"

@@ -2,7 +2,7 @@ package programs
 
 import _ "embed"
 
-// The programs, built by build.sh from src/.
+// The programs, built from src/ by contrib/static/build.
 var (
 	//go:embed bin/init_arm64
 	initProgram []byte
