@@ -19,6 +19,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).inspectCommand,
 		(*program).loadCommand,
 		(*program).networkCommand,
+		(*program).portCommand,
 		(*program).psCommand,
 		(*program).pullCommand,
 		(*program).pushCommand,

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/shim/container"
-	"github.com/davit-containers/davit/shim/events"
 	"github.com/davit-containers/davit/shim/listing"
 	"github.com/davit-containers/davit/shim/rootview"
 	"github.com/davit-containers/davit/shim/treecopy"
@@ -97,8 +96,12 @@ func (p *program) cp(ctx context.Context, c copying, src, dst string) error {
 	if err != nil {
 		return err
 	}
-	p.noteCopy(found, to.container != "", within.path)
-	if !c.quiet {
+	action := "archive-path" // Compat(moby): the events
+	if to.container != "" {
+		action = "extract-to-dir"
+	}
+	note(found, action, map[string]string{"path": path.Join("/", within.path)})
+	if !c.quiet && to.path != "-" {
 		fmt.Fprintf(p.err, "Successfully copied %s to %s\n", listing.Size(bytes), to)
 	}
 	return nil
@@ -121,15 +124,7 @@ func checkHostPath(from, to cpPath) error {
 
 // view finds a container, and opens its files.
 func (p *program) view(ctx context.Context, ref string) (*container.Container, *rootview.View, error) {
-	root, err := p.globals.directory()
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := container.Open(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	found, err := s.Find(ref)
+	found, err := p.container(ref)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,17 +182,4 @@ func absolutePath(text string) (string, error) {
 		abs = strings.TrimSuffix(abs, "/") + "/"
 	}
 	return abs, err
-}
-
-// noteCopy notes the event of a copy.
-// Compat(moby): its words.
-func (p *program) noteCopy(c *container.Container, into bool, at string) {
-	action := "archive-path"
-	if into {
-		action = "extract-to-dir"
-	}
-	p.note(events.Event{
-		Type: events.Container, Action: action, ID: c.Config.ID, Name: c.Config.Name,
-		Attributes: map[string]string{"image": c.Config.ImageName, "path": path.Join("/", at)},
-	})
 }
