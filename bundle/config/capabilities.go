@@ -67,11 +67,14 @@ func (m *maker) capabilitySet() ([]string, error) {
 	}), nil
 }
 
-// kernelCapabilities are those that the kernel knows, with CAP_.
-func (m *maker) kernelCapabilities() []string {
+// kernelCapabilities are those that the kernel knows.
+func (m *maker) kernelCapabilities() []string { return Capabilities(m.facts.LastCapability) }
+
+// Capabilities are those up to the one with the number last, with CAP_.
+func Capabilities(last int) []string {
 	var all []string
 	for number, name := range strings.Fields(capabilityNames) {
-		if number <= m.facts.LastCapability {
+		if number <= last {
 			all = append(all, "CAP_"+name)
 		}
 	}

@@ -156,4 +156,4 @@ func (j *journal) flush() error  { return nil }
 func (j *journal) reopen() error { return nil }
 
 func (j *journal) position() (uint64, int64) { return 0, 0 }
-func (j *journal) close() error  { return unix.Close(j.fd) }
+func (j *journal) close() error              { return unix.Close(j.fd) }

@@ -11,23 +11,31 @@ import (
 )
 
 // environment is that of the files, then that of the flags.
-func (f *Flags) environment(w *Wanted) error {
-	for _, name := range f.envFiles {
+func (f *Flags) environment(w *Wanted) (err error) {
+	w.Env, err = Environment(f.envFiles, f.env)
+	return err
+}
+
+// Environment is what --env-file and -e say: that of the files, then that of the
+// flags, as NAME=VALUE, or as NAME for what is to be removed.
+func Environment(files, flags []string) ([]string, error) {
+	var env []string
+	for _, name := range files {
 		lines, err := linesOf("--env-file", name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, text := range lines {
 			if name, _, _ := strings.Cut(text, "="); strings.ContainsAny(name, " \t") {
-				return fmt.Errorf("--env-file: variable %q contains whitespaces", name)
+				return nil, fmt.Errorf("--env-file: variable %q contains whitespaces", name)
 			}
-			w.Env = append(w.Env, callers(text)...)
+			env = append(env, callers(text)...)
 		}
 	}
-	for _, entry := range f.env {
-		w.Env = append(w.Env, callers(entry)...)
+	for _, entry := range flags {
+		env = append(env, callers(entry)...)
 	}
-	return nil
+	return env, nil
 }
 
 // linesOf are the lines of a flag's file, but for empty ones and comments.

@@ -262,3 +262,37 @@ func (c *Client) Resize(ctx context.Context, exec string, width, height int) err
 	m := api.ResizePtyRequest{ID: c.c.Config.ID, ExecID: exec, Width: uint32(width), Height: uint32(height)}
 	return c.task(ctx, "ResizePty", &m, nil)
 }
+
+// Process is one that is to run in a container beside its first.
+type Process struct {
+	Args          []string
+	Env           []string // "NAME=VALUE" sets, "NAME" removes
+	Dir, User     string   // "" is the container's
+	Privileged    bool
+	Terminal      bool
+	Input, Output bool // AttachOptions.Exec will move them
+	Width, Height int  // of the terminal, in characters; 0 where not known
+}
+
+// Exec starts a further process, and returns its name for Attach, Resize and
+// WaitExec. *StartError: it could not be started.
+func (c *Client) Exec(ctx context.Context, p Process) (string, error) {
+	m := &execRequest{
+		ID: newID(), Process: execProcess{p.Args, p.Env, p.Dir, p.User, p.Privileged},
+		Terminal: p.Terminal, Input: p.Input, Output: p.Output, Width: uint32(p.Width), Height: uint32(p.Height),
+	}
+	err := c.call(ctx, methodExec, m, nil)
+	var status *ttrpc.Status
+	if errors.As(err, &status) && status.Code != ttrpc.Unavailable {
+		err = &StartError{status.Message}
+	}
+	return m.ID, err
+}
+
+// WaitExec waits for the end of a further process whose output is read, and tells
+// its exit status.
+func (c *Client) WaitExec(ctx context.Context, exec string) (int, error) {
+	r := waitReply{}
+	err := c.call(ctx, methodWait, &waitRequest{exec}, &r)
+	return int(r.Status), err
+}

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/davit-containers/davit/shim/engine"
 	"github.com/davit-containers/davit/shim/protobuf"
@@ -26,14 +27,25 @@ func (s *supervisor) exec(_ ttrpc.Peer, m *execRequest, answer ttrpc.Answer) {
 		start(nil)
 		return
 	}
-	s.engine.AddExec(id, m.ID, engine.Streams{Terminal: m.Terminal}, m.Spec, func(err error) {
+	var spec []byte
+	s.work(func() (err error) {
+		spec, err = describe(s.c, &m.Process, m.Terminal)
+		return err
+	}, func(err error) {
 		if err != nil {
 			s.dropExec(m.ID)
 			answer(nil, err)
 			return
 		}
-		s.events.note("exec_create", map[string]string{"execID": m.ID})
-		start(nil)
+		s.engine.AddExec(id, m.ID, engine.Streams{Terminal: m.Terminal}, spec, func(err error) {
+			if err != nil {
+				s.dropExec(m.ID)
+				answer(nil, err)
+				return
+			}
+			s.events.note("exec_create: "+strings.Join(m.Process.Args, " "), map[string]string{"execID": m.ID})
+			start(nil)
+		})
 	})
 }
 
@@ -80,7 +92,7 @@ func (s *supervisor) startExec(m *execRequest, answer ttrpc.Answer) {
 			answer(nil, err)
 			return
 		}
-		s.events.note("exec_start", map[string]string{"execID": m.ID})
+		s.events.note("exec_start: "+strings.Join(m.Process.Args, " "), map[string]string{"execID": m.ID})
 		if m.Width != 0 && m.Height != 0 {
 			s.engine.Resize(id, m.ID, m.Width, m.Height, func(error) {})
 		}

@@ -27,6 +27,7 @@ func (s *supervisor) goOn() {
 	case info.Status == "running", info.Status == "paused":
 		s.running(info.Pid)
 		if info.Status == "paused" {
+			s.health.stop()
 			s.setStatus(container.Paused)
 		}
 	}
@@ -121,6 +122,7 @@ func (s *supervisor) running(pid int) {
 	if s.state.Pid != pid {
 		s.state.Status, s.state.Pid, s.state.Error, s.state.OOMKilled = container.Running, pid, "", false
 		s.state.ExitCode, s.state.StartedAt = 0, s.starting
+		s.health.reset()
 		s.save()
 		s.events.note("start", nil)
 	}
@@ -128,6 +130,7 @@ func (s *supervisor) running(pid int) {
 		s.stopLater(s.c.Config.StopAfter())
 	}
 	s.tellReady(&readyReply{Pid: uint32(pid)})
+	s.health.begin()
 	s.trimSoon()
 }
 
@@ -195,10 +198,12 @@ func (s *supervisor) happened(e *engine.Event) {
 		s.save()
 		s.events.note("oom", nil)
 	case e.Kind == engine.Paused:
+		s.health.stop()
 		s.setStatus(container.Paused)
 		s.events.note("pause", nil)
 	case e.Kind == engine.Resumed:
 		s.setStatus(container.Running)
+		s.health.begin()
 		s.events.note("unpause", nil)
 	}
 	s.trimSoon()
@@ -206,6 +211,7 @@ func (s *supervisor) happened(e *engine.Event) {
 
 // exited is after the end of the container's first process.
 func (s *supervisor) exited(x engine.Exit) {
+	s.health.stop()
 	s.kill.Stop()
 	if !s.state.FinishedAt.Equal(x.At) {
 		s.state.Status = container.Exited

@@ -104,7 +104,7 @@ func (m *inputRequest) Fields(c *protobuf.Coder) {
 // execRequest asks for a further process.
 type execRequest struct {
 	ID       string
-	Spec     []byte // process.json
+	Process  execProcess
 	Terminal bool
 	Input    bool // somebody will bring input
 	Output   bool // somebody will read the output
@@ -114,10 +114,26 @@ type execRequest struct {
 
 func (m *execRequest) Fields(c *protobuf.Coder) {
 	c.Text(1, &m.ID)
-	c.Bytes(2, &m.Spec)
+	m.Process.fields(c)
 	c.Flag(3, &m.Terminal)
 	c.Flag(4, &m.Input)
 	c.Flag(5, &m.Output)
 	protobuf.Number(c, 6, &m.Width)
 	protobuf.Number(c, 7, &m.Height)
+}
+
+// execProcess is what a further process has that is not the container's.
+type execProcess struct {
+	Args       []string
+	Env        []string // "NAME=VALUE" sets, "NAME" removes
+	Dir, User  string   // "": the container's
+	Privileged bool
+}
+
+func (p *execProcess) fields(c *protobuf.Coder) {
+	c.Texts(10, &p.Args)
+	c.Texts(11, &p.Env)
+	c.Text(12, &p.Dir)
+	c.Text(13, &p.User)
+	c.Flag(14, &p.Privileged)
 }

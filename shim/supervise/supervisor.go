@@ -44,6 +44,7 @@ type supervisor struct {
 	tasks  *task.Service
 	server *ttrpc.Server
 	events *notes
+	health *health
 
 	first  *process
 	execs  map[string]*process
@@ -135,6 +136,7 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	if err := s.streams(awaited); err != nil {
 		return err
 	}
+	s.health = s.withHealth()
 	s.engine, err = engine.New(engine.Config{
 		Loop: s.loop, Keeper: s.keeper, Log: s.log, Own: s.own, Abandoned: func(string) { s.launch() },
 		Publish: func(e engine.Event) { s.loop.Post(func() { s.happened(&e) }) },
