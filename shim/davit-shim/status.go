@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
 
 // The exit statuses of commands that run a program, beside the program's own.
 // Compat(moby): the same.
@@ -19,9 +23,9 @@ type statusError struct {
 // Unwrap is the error.
 func (s statusError) Unwrap() error { return s.error }
 
-// runs has a command end by status 125 whatever fails that has no status of its
+// ends has a command end by status 125 whatever fails that has no status of its
 // own, also in how it was called.
-func runs(cmd *cobra.Command) *cobra.Command {
+func ends(cmd *cobra.Command) *cobra.Command {
 	do, arguments := cmd.RunE, cmd.Args
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return failing(do(cmd, args)) }
 	cmd.Args = func(cmd *cobra.Command, args []string) error { return failing(arguments(cmd, args)) }
@@ -31,8 +35,9 @@ func runs(cmd *cobra.Command) *cobra.Command {
 
 // failing is an error of status 125, unless it has one.
 func failing(err error) error {
-	switch err.(type) {
-	case nil, statusError, exitStatus:
+	var failed statusError
+	var status exitStatus
+	if err == nil || errors.As(err, &failed) || errors.As(err, &status) {
 		return err
 	}
 	return statusError{err, statusFailure}

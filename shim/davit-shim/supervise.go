@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
-	"github.com/davit-containers/davit/bundle/rootfs"
-	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/assembly"
 	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/links"
 	"github.com/davit-containers/davit/shim/supervise"
 )
 
@@ -20,21 +21,55 @@ func isSupervisor(args []string) bool {
 // beSupervisor is the supervisor of the container whose directory is given.
 func beSupervisor(args []string) int {
 	awaited := len(args) > 2 && args[2] == supervise.Awaited
-	if supervise.Serve(args[1], awaited, supervise.Host{Prepare: mountContainer}) != nil {
+	h := &hosting{}
+	if supervise.Serve(args[1], awaited, supervise.Host{Prepare: h.prepare, Attach: h.attach, Detach: links.Detach, Remove: h.remove}) != nil {
 		return exitFailure // the container's own log of its supervisor says why
 	}
 	return 0
 }
 
-// mountContainer mounts a container's root file system, unless its maker has left
-// it mounted.
-func mountContainer(ctx context.Context, c *container.Container) error {
-	b, err := bundledir.Open(c.Bundle())
-	if err == nil {
-		err = b.Mount(ctx)
+// hosting is what a supervisor does for its container outside of package supervise.
+type hosting struct {
+	joined *os.File // the network namespace of another container, until it is joined
+}
+
+// prepare is before each start.
+func (h *hosting) prepare(ctx context.Context, c *container.Container) error {
+	if err := assembly.Prepare(ctx, c); err != nil {
+		return err
 	}
-	if errors.Is(err, rootfs.ErrMounted) {
+	h.leave()
+	var err error
+	h.joined, err = links.Before(c)
+	return err
+}
+
+// leave closes what the container has joined by now.
+func (h *hosting) leave() {
+	if h.joined != nil {
+		h.joined.Close()
+		h.joined = nil
+	}
+}
+
+// attach is when the container was created.
+func (h *hosting) attach(ctx context.Context, c *container.Container, pid int) error {
+	h.leave()
+	return links.Attach(ctx, c, pid)
+}
+
+// remove is the end of a container that was to be removed.
+func (h *hosting) remove(ctx context.Context, c *container.Container) error {
+	l, err := c.Lock()
+	if errors.Is(err, container.ErrNotExist) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := assembly.Finish(ctx, l, assembly.RemoveVolumes); err != nil {
+		return err
+	}
+	note(c, "destroy", nil)
+	return nil
 }

@@ -28,7 +28,8 @@ type StartOptions struct {
 // Start starts the container that the caller has locked, and waits until it runs.
 // The supervisor is this program, by its Command.
 //
-// Errors: *StartError; then the client is nil, as with any error.
+// Errors: *StartError, while the supervisor still cleans up, and removes what is to
+// be removed at its end, for which it locks it; the client is nil, as with any error.
 func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client, error) {
 	if err := free(c); err != nil {
 		return nil, err
@@ -41,7 +42,6 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 		return nil, err
 	}
 	if err := client.Ready(ctx); err != nil {
-		client.End(ctx)
 		client.Close()
 		return nil, err
 	}
