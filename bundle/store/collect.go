@@ -22,8 +22,8 @@ type Collected struct {
 	Bytes int64
 }
 
-// Collect removes the blobs and the layers that no image, no hold and no running
-// operation needs, and what killed processes left.
+// Collect removes the blobs and the layers that no image, no hold, no remembered
+// step of a build and no running operation needs, and what killed processes left.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var c Collected
 	err := s.locked(ctx, unix.LOCK_EX, func() error {
@@ -57,6 +57,9 @@ func (s *Store) needed(ctx context.Context) (map[string]bool, error) {
 		if err := s.needHeld(ctx, h, needed); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.needCached(needed); err != nil {
+		return nil, err
 	}
 	return needed, s.needPinned(needed)
 }
@@ -152,7 +155,11 @@ func (s *Store) collectBlobs(needed map[string]bool, c *Collected) error {
 // trash moves a layer out of the way, which is quick. It is removed when the
 // store's lock is free again.
 func (s *Store) trash(name string) error {
-	return os.Rename(s.path("layers", name), s.path("work", trashPrefix+rand.Text()))
+	err := os.Rename(s.path("layers", name), s.path("work", trashPrefix+rand.Text()))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // another process was quicker
+	}
+	return err
 }
 
 func (s *Store) collectLayers(needed map[string]bool, c *Collected) error {

@@ -164,7 +164,7 @@ func (o *operation) place(ctx context.Context, f *os.File, h v1.Hash) error {
 }
 
 // writeLayer compresses what the layer's writer writes, and hashes both.
-func writeLayer(ctx context.Context, f *os.File, opts CommitOptions) (v1.Descriptor, v1.Hash, error) {
+func writeLayer(ctx context.Context, f io.Writer, opts CommitOptions) (v1.Descriptor, v1.Hash, error) {
 	blob, diff := &summing{w: f, sum: sha256.New()}, sha256.New()
 	c, mediaType, err := compressor(blob, opts.Compression)
 	if err != nil {

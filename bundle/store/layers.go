@@ -106,7 +106,13 @@ type unpacked struct {
 	DiffID v1.Hash `json:"diffID"`
 	// Opaque layers hide all below them.
 	Opaque bool `json:"opaque,omitempty"`
+	// Boot is set while the layer may not be on disk: it is good as long as the
+	// machine runs that was started then.
+	Boot string `json:"boot,omitempty"`
 }
+
+// lost tells whether the machine went down before a layer was on disk.
+func (u unpacked) lost() bool { return u.Boot != "" && u.Boot != bootID() }
 
 // The names in a layer's directory.
 const (
@@ -218,12 +224,25 @@ func (t *task) found() (bool, error) {
 	if err := json.Unmarshal(raw, &t.about); err != nil {
 		return false, fmt.Errorf("reading layer %s: %w", t.chain, err)
 	}
+	if t.about.lost() {
+		return false, t.replaceLost()
+	}
 	t.tree, err = os.Open(filepath.Join(t.path, treeName))
 	if err != nil {
 		return false, err
 	}
 	close(t.settled)
 	return true, nil
+}
+
+// replaceLost makes room for a layer in the place of one that was lost, once it is
+// claimed.
+func (t *task) replaceLost() error {
+	t.about = unpacked{}
+	if t.claim == nil {
+		return nil
+	}
+	return t.op.store.trash(filepath.Base(t.path))
 }
 
 // clear makes the empty directory of a layer, whatever a killed process left.
@@ -306,12 +325,8 @@ func (o *operation) publish(tasks []*task) error {
 
 // describe writes the layer's file.
 func (t *task) describe() error {
-	raw, err := json.Marshal(t.about)
-	if err != nil {
-		return err
-	}
 	if err := os.WriteFile(filepath.Join(t.staging(), blobsName, blobPin(t.d.Digest)), nil, 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(t.staging(), aboutName), raw, 0o600)
+	return writeAbout(t.staging(), t.about)
 }

@@ -38,7 +38,7 @@ func Open(root string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{root: root}
-	for _, dir := range []string{"", "work", "layers", "holds", "images", "images/blobs", "images/blobs/sha256", "images/blobs/sha512"} {
+	for _, dir := range []string{"", "work", "layers", "holds", "cache", "images", "images/blobs", "images/blobs/sha256", "images/blobs/sha512"} {
 		if err := makeDir(s.path(dir)); err != nil {
 			return nil, fmt.Errorf("opening the store: %w", err)
 		}

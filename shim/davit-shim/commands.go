@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 // here.
 func commands() []func(*program) *cobra.Command {
 	return []func(*program) *cobra.Command{
+		(*program).buildCommand,
 		(*program).bundleCommand,
 		(*program).commitCommand,
 		(*program).createCommand,

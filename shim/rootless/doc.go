@@ -4,6 +4,8 @@
 // alone. The program that the user started stays, passes signals on, and ends
 // as the other one does.
 //
+// A program that must leave nothing running goes on alone: see [Alone].
+//
 // It is not for containers' user namespaces (package idmap), and a namespace
 // lives as long as the program in it: mounts made there go with it.
 package rootless
