@@ -46,10 +46,27 @@ func (m *made) make(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.created.IsZero() {
-		m.created = now()
-	}
+	m.date()
 	return nil
+}
+
+// date gives those instructions a time that came before the first layer.
+func (m *made) date() {
+	first := now()
+	for _, h := range m.history {
+		if !h.Created.IsZero() {
+			first = h.Created
+			break
+		}
+	}
+	for i := range m.history {
+		if m.history[i].Created.IsZero() {
+			m.history[i].Created = first
+		}
+	}
+	if m.created.IsZero() {
+		m.created = first
+	}
 }
 
 // wait waits for the stages that this one needs.
@@ -100,7 +117,7 @@ func (m *made) base(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.dirs, m.key = f.dirs, f.identity()
+		m.dirs, m.key, m.created = f.dirs, f.identity(), f.img.Config().Created
 		m.history = append([]v1.History{}, f.img.Config().History...)
 		chains, diffs, blobs := f.img.ChainIDs(), f.img.DiffIDs(), f.img.LayerDescriptors()
 		for i := range blobs {
@@ -141,13 +158,13 @@ func (m *made) step(ctx context.Context, step *dockerfile.Step) error {
 	return nil
 }
 
-// note takes what a step came to into the stage.
+// note takes what a step came to into the stage. An instruction that changes the
+// configuration alone has the time of what came before it: the same file gives the
+// same image.
 func (m *made) note(step *dockerfile.Step, c store.Cached) {
 	h := v1.History{CreatedBy: step.History, Comment: "davit-shim build", Created: v1.Time{Time: c.Created}, EmptyLayer: c.Layer == nil}
 	if c.Created.IsZero() {
-		if h.Created = m.created; h.Created.IsZero() {
-			h.Created = now()
-		}
+		h.Created = m.created
 	}
 	m.created = h.Created
 	m.history = append(m.history, h)

@@ -216,12 +216,12 @@ func (b *building) reading() (dockerfile.Options, error) {
 		o.Args[key] = value
 	}
 	var err error
-	o.Labels, err = pairsOf("--label", b.labels)
+	o.Labels, err = labelsOf("--label", b.labels)
 	return o, err
 }
 
-// pairsOf are NAME=VALUE of each.
-func pairsOf(flag string, list []string) (map[string]string, error) {
+// labelsOf are NAME=VALUE of each.
+func labelsOf(flag string, list []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, text := range list {
 		key, value, _ := strings.Cut(text, "=")

@@ -16,7 +16,7 @@ func (p *program) complete(cmd *cobra.Command) {
 		"restart": {"no", "always", "unless-stopped", "on-failure"}, "log-driver": {"json-file", "journald", "none"},
 	}
 	for flag, values := range words {
-		if f := cmd.Flags().Lookup(flag); f != nil {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Value.Type() != "bool" {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
