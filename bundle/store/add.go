@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 	"github.com/davit-containers/davit/bundle/progress"
 )
 
@@ -263,22 +264,9 @@ func (o *operation) copyRest(ctx context.Context, part *os.File, from image.Blob
 	if err != nil {
 		return false, err
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{count}, &stoppable{ctx, v}, make([]byte, 1<<20))
+	_, err = io.CopyBuffer(struct{ io.Writer }{count}, cancel.Reader(ctx, v), make([]byte, 1<<20))
 	if err != nil {
 		err = fmt.Errorf("copying %s: %w", d.Digest, err)
 	}
 	return offset > 0, err
-}
-
-// stoppable is a reader that ends with its context.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 	"github.com/davit-containers/davit/bundle/internal/decompress"
 )
 
@@ -19,7 +20,7 @@ func copyArchive(ctx context.Context, w io.Writer, src io.Reader) error {
 		plain.CloseWithError(err)
 		checked <- err
 	}()
-	err := decompress.Copy(io.MultiWriter(w, in), &stoppable{ctx, src})
+	err := decompress.Copy(io.MultiWriter(w, in), cancel.Reader(ctx, src))
 	in.CloseWithError(err)
 	bad := <-checked
 	if errors.Is(err, decompress.ErrDamaged) {

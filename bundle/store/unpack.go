@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 	"github.com/davit-containers/davit/bundle/layer"
 	"github.com/davit-containers/davit/bundle/progress"
 )
@@ -163,7 +164,7 @@ func (s *Store) isDamaged(ctx context.Context, d v1.Descriptor) bool {
 	defer f.Close()
 	v, err := image.NewVerifier(f, d)
 	if err == nil {
-		_, err = io.Copy(io.Discard, &stoppable{ctx, v})
+		_, err = io.Copy(io.Discard, cancel.Reader(ctx, v))
 	}
 	return image.IsRejected(err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/shim/internal/privatesocket"
 	"github.com/davit-containers/davit/shim/loop"
 )
 
@@ -22,7 +23,7 @@ func (s *supervisor) serveDebug() error {
 	if !s.call.debug {
 		return nil
 	}
-	listener, err := listen(s.socket + debugSuffix)
+	listener, err := privatesocket.Listen(s.socket + debugSuffix)
 	if err != nil {
 		return err
 	}

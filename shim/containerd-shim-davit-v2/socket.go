@@ -87,35 +87,6 @@ func lockSockets(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// listen makes a socket that only its owner can connect to. One that is there
-// already is nobody's: see served.
-func listen(path string) (*os.File, error) {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	f := os.NewFile(uintptr(fd), path)
-	// The mode of what bind makes is the socket's own.
-	err = unix.Fchmod(fd, 0o600)
-	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-	}
-	if err == nil {
-		err = os.Chmod(path, 0o600)
-	}
-	if err == nil {
-		err = unix.Listen(fd, 128)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("listening on %s: %w", path, err)
-	}
-	return f, nil
-}
-
 // served tells whether somebody listens on a socket.
 func served(path string) bool {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/shim/internal/privatesocket"
 	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/task"
 )
@@ -60,7 +61,7 @@ func (c *call) start() error {
 // launch starts a supervisor. What is to be its own, and its keeper's, is set
 // for this process first: both inherit it.
 func (c *call) launch(r *request, path string) error {
-	listener, err := listen(path)
+	listener, err := privatesocket.Listen(path)
 	if err != nil {
 		return err
 	}

@@ -37,11 +37,7 @@ func (p *program) export(ctx context.Context, ref string, w io.Writer) error {
 		}
 		return diff.Export(ctx, w, b.Now(), diff.Options{UIDs: b.UIDs, GIDs: b.GIDs})
 	}
-	s, err := p.store()
-	if err != nil {
-		return err
-	}
-	img, err := s.Get(ctx, ref)
+	s, img, err := p.image(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -84,11 +84,7 @@ shows it. SIZE is that of the layer as it is kept, compressed.
 }
 
 func (p *program) history(ctx context.Context, c chronicle, ref string) error {
-	s, err := p.store()
-	if err != nil {
-		return err
-	}
-	img, err := s.Get(ctx, ref)
+	_, img, err := p.image(ctx, ref)
 	if err != nil {
 		return err
 	}

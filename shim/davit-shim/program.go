@@ -116,3 +116,13 @@ func (p *program) store() (*store.Store, error) {
 	}
 	return store.Open(root)
 }
+
+// image finds an image in the store.
+func (p *program) image(ctx context.Context, ref string) (*store.Store, *store.Image, error) {
+	s, err := p.store()
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err := s.Get(ctx, ref)
+	return s, img, err
+}

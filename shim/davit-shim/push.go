@@ -28,11 +28,7 @@ and directories are written by save.`,
 }
 
 func (p *program) push(ctx context.Context, t transfer, args []string) error {
-	s, err := p.store()
-	if err != nil {
-		return err
-	}
-	img, err := s.Get(ctx, args[0])
+	_, img, err := p.image(ctx, args[0])
 	if err != nil {
 		return err
 	}

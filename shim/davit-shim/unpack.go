@@ -38,11 +38,7 @@ the topmost first; they stay as long as the image. Everything is verified.`,
 }
 
 func (p *program) unpack(ctx context.Context, t transfer, args []string) error {
-	s, err := p.store()
-	if err != nil {
-		return err
-	}
-	img, err := s.Get(ctx, args[0])
+	s, img, err := p.image(ctx, args[0])
 	if err != nil {
 		return err
 	}

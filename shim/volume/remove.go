@@ -3,10 +3,10 @@ package volume
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/davit-containers/davit/shim/internal/diskusage"
 )
 
 // Remove removes a volume with its files. ErrInUse: a container has it, which
@@ -87,33 +87,7 @@ func (s *Store) Size(name string) (bytes int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	root, err := os.OpenRoot(v.Path)
-	if err != nil {
-		return 0, fmt.Errorf("measuring volume %s: %w", name, err)
-	}
-	defer root.Close()
-	seen := map[inode]bool{}
-	err = fs.WalkDir(root.FS(), ".", func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		fi, err := d.Info()
-		if err != nil {
-			return nil // it is gone
-		}
-		st, ok := fi.Sys().(*syscall.Stat_t)
-		if id := (inode{st.Dev, st.Ino}); ok && !seen[id] {
-			bytes += st.Blocks * 512
-			if st.Nlink > 1 && !d.IsDir() {
-				seen[id] = true
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if bytes, err = diskusage.Of(v.Path); err != nil {
 		return 0, fmt.Errorf("measuring volume %s: %w", name, err)
 	}
 	return bytes, nil

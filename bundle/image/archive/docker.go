@@ -13,6 +13,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/layout"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 	"github.com/davit-containers/davit/bundle/internal/decompress"
 )
 
@@ -119,7 +120,7 @@ func (b *dockerBlobs) compressed(ctx context.Context, at string, e entry, d v1.D
 	if d, ok := known[at]; ok {
 		return d, nil
 	}
-	r := &stoppable{ctx, io.NewSectionReader(b.files.f, e.offset, e.size)}
+	r := cancel.Reader(ctx, io.NewSectionReader(b.files.f, e.offset, e.size))
 	sum, _, err := v1.SHA256(r)
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -127,19 +128,6 @@ func (b *dockerBlobs) compressed(ctx context.Context, at string, e entry, d v1.D
 	d.Digest = sum
 	known[at] = d
 	return d, nil
-}
-
-// stoppable is a reader that ends with its context.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p)
 }
 
 // mediaType tells by its first bytes how a layer is compressed.

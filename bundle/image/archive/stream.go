@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 	"github.com/davit-containers/davit/bundle/internal/decompress"
 )
 
@@ -23,7 +24,7 @@ func seekable(ctx context.Context, f *os.File, dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = decompress.Copy(out, &stoppable{ctx, f})
+	err = decompress.Copy(out, cancel.Reader(ctx, f))
 	if errors.Is(err, decompress.ErrDamaged) {
 		err = &image.RejectedError{Reason: "decompressing it", Err: err}
 	}

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/cancel"
 )
 
 // Blob is a blob of an image, and where its bytes are.
@@ -60,23 +61,10 @@ func (b Blob) Copy(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, &stoppable{ctx, v}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, cancel.Reader(ctx, v), make([]byte, 1<<20)); err != nil {
 		return fmt.Errorf("copying %s: %w", b.Descriptor.Digest, err)
 	}
 	return nil
-}
-
-// stoppable is a reader that ends with its context.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p)
 }
 
 // Entries are the descriptors of an image for index.json: one for each name, and
