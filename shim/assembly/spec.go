@@ -33,3 +33,27 @@ func writeSpec(c *container.Container, spec *specs.Spec) error {
 	}
 	return statefile.Replace(specFile(c), append(data, '\n'))
 }
+
+// Limit writes limits into a container's configuration, for its next start: what
+// they leave nil stays as it is.
+func Limit(c *container.Container, r specs.LinuxResources) error {
+	spec, err := readSpec(c)
+	if err != nil {
+		return err
+	}
+	if spec.Linux.Resources == nil {
+		spec.Linux.Resources = &specs.LinuxResources{}
+	}
+	// JSON leaves out what is nil, and sets what is not: also below.
+	given, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(given, spec.Linux.Resources)
+	}
+	if err != nil {
+		return err
+	}
+	return writeSpec(c, spec)
+}
+
+// Spec reads a container's config.json.
+func Spec(c *container.Container) (*specs.Spec, error) { return readSpec(c) }

@@ -37,6 +37,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).tagCommand,
 		(*program).unpauseCommand,
 		(*program).unpackCommand,
+		(*program).updateCommand,
 		(*program).volumeCommand,
 		(*program).waitCommand,
 	}

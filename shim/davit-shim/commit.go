@@ -66,42 +66,73 @@ func applyAll(c *v1.Config, instructions []string) error {
 	return nil
 }
 
+// committing has the flags of davit-shim commit.
+type committing struct {
+	making
+	pause bool
+}
+
 // commitCommand is davit-shim commit.
 func (p *program) commitCommand() *cobra.Command {
-	var m making
+	var m committing
 	cmd := &cobra.Command{
-		Use:   "commit BUNDLE [NAME]",
-		Short: "make an image of what was changed in a bundle",
-		Long: `Makes a new image of a bundle's image and a layer with what was changed in the
-bundle, which is a directory. What the configuration mounts is not in the layer.
-Prints the image's ID.`,
+		Use:   "commit CONTAINER|BUNDLE [NAME]",
+		Short: "make an image of what was changed in a container or a bundle",
+		Long: `Makes a new image of the image of a container, or of a bundle, which is a directory,
+and a layer with what was changed. What the configuration mounts is not in the
+layer. The flags that a container was made with are its image's defaults: command,
+environment, user, labels and the like. Prints the image's ID.`,
 		Args: between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.commit(cmd.Context(), m, args) },
 	}
 	m.add(cmd)
 	cmd.Flags().StringVarP(&m.author, "author", "a", "", "name the image's `AUTHOR`")
+	cmd.Flags().BoolVarP(&m.pause, "pause", "p", true, "pause a container that runs meanwhile")
 	return cmd
 }
 
-func (p *program) commit(ctx context.Context, m making, args []string) error {
-	b, err := bundledir.Open(args[0])
-	if err != nil {
-		return err
-	}
+func (p *program) commit(ctx context.Context, m committing, args []string) error {
 	o, err := m.options(args[1:])
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(b.Store)
+	b, c, err := p.bundleOf(args[0])
 	if err != nil {
 		return err
 	}
-	if o.Base, err = s.Get(ctx, b.Image); err != nil {
+	if c != nil {
+		change := o.Change
+		o.Change = func(f *v1.ConfigFile) {
+			defaultsOf(c.Config, &f.Config)
+			change(f)
+		}
+	}
+	var img *store.Image
+	err = paused(ctx, c, m.pause, func() error {
+		img, err = p.commitBundle(ctx, b, m, o)
 		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		note(c, "commit", map[string]string{"imageID": img.ID().String()})
+	}
+	_, err = fmt.Fprintln(p.out, img.ID())
+	return err
+}
+
+func (p *program) commitBundle(ctx context.Context, b *bundledir.Bundle, m committing, o store.CommitOptions) (*store.Image, error) {
+	s, err := store.Open(b.Store)
+	if err != nil {
+		return nil, err
+	}
+	if o.Base, err = s.Get(ctx, b.Image); err != nil {
+		return nil, err
 	}
 	how, err := b.Difference()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	how.Skipped = func(path, what string) { fmt.Fprintf(p.err, "%s: /%s is left out: %s\n", name, path, what) }
 	o.Layer = func(ctx context.Context, w io.Writer) error { return diff.Layer(ctx, w, b.Before(), b.Now(), how) }
@@ -109,10 +140,5 @@ func (p *program) commit(ctx context.Context, m making, args []string) error {
 	if len(m.changes) > 0 {
 		o.History.CreatedBy += " " + strings.Join(m.changes, "; ")
 	}
-	img, err := s.Commit(ctx, o)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(p.out, img.ID())
-	return nil
+	return s.Commit(ctx, o)
 }

@@ -9,24 +9,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/diff"
-	"github.com/davit-containers/davit/shim/bundledir"
 )
 
 // diffCommand is davit-shim diff.
 func (p *program) diffCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "diff BUNDLE",
-		Short: "list what was changed in a bundle",
-		Long: `Lists the files of a bundle's root file system that differ from its image: A is
-for added, C for changed, D for deleted. Where the configuration mounts something,
-nothing is listed.`,
+		Use:   "diff CONTAINER|BUNDLE",
+		Short: "list what was changed in a container or a bundle",
+		Long: `Lists the files of the root file system of a container, or of a bundle, which is a
+directory, that differ from its image: A is for added, C for changed, D for deleted.
+Where the configuration mounts something, nothing is listed.`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.diff(cmd.Context(), args[0]) },
 	}
 }
 
-func (p *program) diff(ctx context.Context, dir string) error {
-	b, err := bundledir.Open(dir)
+func (p *program) diff(ctx context.Context, ref string) error {
+	b, _, err := p.bundleOf(ref)
 	if err != nil {
 		return err
 	}

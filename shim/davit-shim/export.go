@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/moby/sys/userns"
@@ -9,17 +10,18 @@ import (
 
 	"github.com/davit-containers/davit/bundle/diff"
 	"github.com/davit-containers/davit/bundle/store"
-	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/container"
 )
 
 // exportCommand is davit-shim export.
 func (p *program) exportCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "export BUNDLE|IMAGE",
+		Use:   "export CONTAINER|BUNDLE|IMAGE",
 		Short: "write a root file system as one archive",
-		Long: `Writes all files of a bundle, which is a directory, or of an image, as a tar
-archive: without layers, names and configuration. import makes an image of it.`,
+		Long: `Writes all files of a container, of a bundle, which is a directory, or of an image
+as a tar archive: without layers, names and configuration, and without what is
+mounted. import makes an image of it.`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.writeOutput(output, func(w io.Writer) error { return p.export(cmd.Context(), args[0], w) })
@@ -30,11 +32,11 @@ archive: without layers, names and configuration. import makes an image of it.`,
 }
 
 func (p *program) export(ctx context.Context, ref string, w io.Writer) error {
-	if bundledir.Is(ref) {
-		b, err := bundledir.Open(ref)
-		if err != nil {
-			return err
-		}
+	b, _, err := p.bundleOf(ref)
+	if err != nil && !errors.Is(err, container.ErrNotExist) {
+		return err
+	}
+	if err == nil {
 		return diff.Export(ctx, w, b.Now(), diff.Options{UIDs: b.UIDs, GIDs: b.GIDs})
 	}
 	s, img, err := p.image(ctx, ref)

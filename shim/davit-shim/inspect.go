@@ -5,18 +5,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/listing"
+	"github.com/davit-containers/davit/shim/network"
+	"github.com/davit-containers/davit/shim/volume"
 )
 
 // inspection has the flags of davit-shim inspect.
-type inspection struct{ format string }
+type inspection struct {
+	format, kind string
+	size         bool
+}
 
 // details are all that is known of an image.
 // Compat(moby): the names and their order; Digest and Layers are ours.
@@ -59,34 +69,115 @@ type layerDetails struct {
 func (p *program) inspectCommand() *cobra.Command {
 	var i inspection
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE...",
-		Short: "show all that is known of images",
-		Long: `Prints a JSON array. A template of --format is given one image at a time, and
-names fields as the JSON does: {{.Config.Env}}, {{json .RootFS.Layers}}.`,
+		Use:   "inspect CONTAINER|IMAGE...",
+		Short: "show all that is known of containers, images, networks or volumes",
+		Long: `Prints a JSON array. What a name is is looked for in this order: a container, an
+image, a network, a volume; --type says which it is. A template of --format is given
+one at a time, and names fields as the JSON does: {{.State.Status}},
+{{json .Config.Env}}.`,
 		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.inspect(cmd.Context(), i, args) },
 	}
 	cmd.Flags().StringVarP(&i.format, "format", "f", "", "print by `TEMPLATE`, or json")
+	cmd.Flags().StringVar(&i.kind, "type", "", "what is meant: `TYPE` is container, image, network or volume")
+	cmd.Flags().BoolVarP(&i.size, "size", "s", false, "tell how much containers have written")
 	return cmd
 }
 
-// inspect prints those images that there are, and fails if there was one that there is not.
+// kinds are what --type may be, in the order in which a name is looked for.
+var kinds = []string{"container", "image", "network", "volume"}
+
+// inspect prints those things that there are, and fails if there was one that there is not.
 func (p *program) inspect(ctx context.Context, i inspection, refs []string) error {
-	s, err := p.store()
-	if err != nil {
-		return err
+	if i.kind != "" && !slices.Contains(kinds, i.kind) {
+		return fmt.Errorf("--type %q: it is %s", i.kind, strings.Join(kinds, ", "))
 	}
 	var errs []error
-	found := []details{}
+	found := []any{}
 	for _, ref := range refs {
-		img, err := s.Get(ctx, ref)
+		d, err := p.look(ctx, i, ref)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		found = append(found, detailsOf(img))
+		found = append(found, d)
 	}
 	return errors.Join(append([]error{printDetails(p.out, i.format, found)}, errs...)...)
+}
+
+// look finds what a name is, of any kind that is asked for.
+// Compat(moby): its words.
+func (p *program) look(ctx context.Context, i inspection, ref string) (any, error) {
+	for _, kind := range kinds {
+		if i.kind != "" && kind != i.kind {
+			continue
+		}
+		d, err := p.lookUp(ctx, i, kind, ref)
+		if err == nil || i.kind != "" || !isMissing(err) {
+			return d, err
+		}
+	}
+	return nil, fmt.Errorf("No such object: %s", ref)
+}
+
+// isMissing tells whether there is nothing of a name.
+func isMissing(err error) bool {
+	for _, missing := range []error{container.ErrNotExist, image.ErrNotFound, network.ErrNotExist, volume.ErrNotExist} {
+		if errors.Is(err, missing) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookUp is what is known of a thing of one kind.
+func (p *program) lookUp(ctx context.Context, i inspection, kind, ref string) (any, error) {
+	switch kind {
+	case "container":
+		c, err := p.container(ref)
+		if err != nil {
+			return nil, err
+		}
+		return containerDetailsOf(c, i.size)
+	case "network":
+		return p.lookUpNetwork(ref)
+	case "volume":
+		return p.lookUpVolume(ref)
+	}
+	s, err := p.store()
+	if err != nil {
+		return nil, err
+	}
+	img, err := s.Get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return detailsOf(img), nil
+}
+
+func (p *program) lookUpNetwork(ref string) (any, error) {
+	s, err := p.networks()
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Find(ref)
+	if err != nil {
+		return nil, err
+	}
+	attachments, err := s.Attachments()
+	return networkDetailsOf(n, attachments), err
+}
+
+func (p *program) lookUpVolume(ref string) (any, error) {
+	s, err := p.volumes()
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Get(ref)
+	if err != nil {
+		return nil, err
+	}
+	return volumeDetailsOf(v), nil
 }
 
 // printDetails prints values by the format that is wanted: all as a JSON array, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/container"
 )
 
 // removal has the flags of davit-shim rmi.
@@ -24,7 +26,7 @@ func (p *program) rmiCommand() *cobra.Command {
 		Short: "remove images",
 		Long: `A name is taken from its image; with its last name the image goes, and with it
 the layers that no other image or bundle needs. An ID stands for all names. An
-image of which a bundle was made stays until the bundle is removed.`,
+image of which a container or a bundle was made stays until that is removed.`,
 		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.rmi(cmd.Context(), r, args) },
 	}
@@ -81,17 +83,24 @@ func releaseGone(s *store.Store) error {
 	return err
 }
 
-// where says which bundles an image is kept for, in place of their holds' names.
+// where says which containers and bundles an image is kept for, in place of their
+// holds' names.
 func where(s *store.Store, err error) error {
 	if !errors.Is(err, store.ErrInUse) {
 		return err
 	}
 	holds, _ := s.Holds()
-	text := err.Error()
+	text, hint := err.Error(), "davit-shim bundle --remove DIR"
 	for _, h := range holds {
-		if dir := bundledir.At(h.Name); dir != "" {
-			text = strings.ReplaceAll(text, h.Name, "bundle "+dir)
+		dir := bundledir.At(h.Name)
+		if dir == "" || !strings.Contains(text, h.Name) {
+			continue
 		}
+		user := "bundle " + dir
+		if c, err := container.OpenDir(filepath.Dir(dir)); err == nil {
+			user, hint = "container "+c.Config.Name, "davit-shim rm "+c.Config.Name
+		}
+		text = strings.ReplaceAll(text, h.Name, user)
 	}
-	return errors.New(text + " [davit-shim bundle --remove DIR]")
+	return errors.New(text + " [" + hint + "]")
 }
