@@ -104,6 +104,9 @@ func (p *prepared) spec(r *root, m *mounted) (*specs.Spec, error) {
 	}
 	result.Spec.Hostname = hostName
 	result.Spec.Annotations = nil
+	if p.m.b.o.OneOwner {
+		result.Spec.Process.User.AdditionalGids = nil // nobody may set groups there: user_namespaces(7)
+	}
 	return result.Spec, nil
 }
 
@@ -114,11 +117,10 @@ func (b *builder) rootless(o *config.Options) {
 		return
 	}
 	if o.Namespaces[specs.NetworkNamespace].Host {
-		o.Mounts = append(o.Mounts, specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"}})
+		o.Mounts = append(o.Mounts, specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "nosuid", "noexec", "nodev", "rro"}})
 	}
 	if b.o.OneOwner {
 		o.Mounts = append(o.Mounts, specs.Mount{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}})
-		o.GIDMappings = nil
 	}
 }
 
