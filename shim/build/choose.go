@@ -30,6 +30,7 @@ func (f *files) choose(c *dockerfile.Copy) ([]*source, error) {
 			if s, err = f.read(path.Base(path.Join("/", rel)), rel, leave); err != nil {
 				break
 			}
+			s.pattern = pattern
 			sources = append(sources, s)
 		}
 		if err != nil {

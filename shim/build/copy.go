@@ -120,7 +120,7 @@ func (p *prepared) add(ctx context.Context, copying *copier, s *source) error {
 	}
 	dest := c.Dest
 	if c.Parents {
-		dest = withParents(dest, c.Paths, s)
+		dest = withParents(dest, s)
 	}
 	at, err := placeFor(copying.root, dest, s.isDir(), s.name, copying.createdFor())
 	if err != nil {
@@ -139,14 +139,12 @@ func (c *copier) createdFor() *owner {
 
 // withParents is the destination with the directories that are above a source, but
 // for those before "/./".
-func withParents(dest string, patterns []string, s *source) string {
+func withParents(dest string, s *source) string {
 	rel := s.rel
-	for _, pattern := range patterns {
-		if before, _, ok := strings.Cut(pattern, "/./"); ok {
-			depth := len(strings.Split(path.Join("/", before), "/"))
-			if parts := strings.Split(rel, "/"); len(parts) > depth {
-				rel = "/" + strings.Join(parts[depth:], "/")
-			}
+	if before, _, ok := strings.Cut(s.pattern, "/./"); ok {
+		parts := strings.Split(rel, "/")
+		if depth := len(strings.Split(path.Join("/", before), "/")); len(parts) > depth {
+			rel = "/" + strings.Join(parts[depth:], "/")
 		}
 	}
 	if s.isDir() {

@@ -92,6 +92,7 @@ func (e *entry) kind() uint32 { return e.stat.Mode & unix.S_IFMT }
 // source is a file or a directory that is copied, with all that is below it.
 type source struct {
 	name    string // its last name
+	pattern string // what it was named by
 	rel     string // its path in the tree, as the pattern matched it
 	handle  *os.File
 	tree    *files
