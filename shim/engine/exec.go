@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/libcontainer/spec"
 	"github.com/davit-containers/davit/shim/stdio"
@@ -37,6 +41,11 @@ func (p *process) startExec(done func(pid int, err error)) {
 	var b born
 	var io *stdio.Streams
 	var err error
+	if err := t.journal.add(record{Kind: recordStarting, Exec: p.id}); err != nil {
+		done(0, err)
+		p.settle(created)
+		return
+	}
 	place := p.place()
 	t.engine.work(func() { b, io, err = p.makeExec(place) }, func() {
 		p.io = io
@@ -44,6 +53,7 @@ func (p *process) startExec(done func(pid int, err error)) {
 			err = p.begin(b)
 		}
 		if err != nil {
+			t.journal.add(record{Kind: recordNotStarted, Exec: p.id})
 			p.failExec()
 			done(0, err)
 			p.settle(stopped)
@@ -104,4 +114,40 @@ func (p *process) removeExec(done func(pid int, exit Exit, err error)) {
 		return
 	}
 	p.io.Finish(finish)
+}
+
+// abandonExec ends a start in which a supervisor was killed: whoever asked for it
+// knows, and its streams are gone. A process that is there all the same is killed.
+func (p *process) abandonExec() {
+	t := p.task
+	var err error
+	t.engine.work(func() { err = t.killStray(p.pidFile()) }, func() {
+		if err != nil {
+			t.engine.warn(err.Error())
+		}
+		t.journal.add(record{Kind: recordNotStarted, Exec: p.id})
+		p.failExec()
+		p.settle(stopped)
+	})
+}
+
+// killStray kills the process that a file has the pid of, if it is the
+// container's.
+func (t *task) killStray(pidFile string) error {
+	b, err := bornOf(pidFile)
+	if errors.Is(err, os.ErrNotExist) || err == nil && b.pidfd == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer b.pidfd.Close()
+	pids, err := t.runtime.pids(t.create.ID)
+	if err != nil || !slices.Contains(pids, b.pid) {
+		return err
+	}
+	if err = unix.PidfdSendSignal(int(b.pidfd.Fd()), unix.SIGKILL, nil, 0); err == unix.ESRCH {
+		return nil
+	}
+	return err
 }

@@ -122,6 +122,10 @@ func (p *process) replay(r *record) {
 		p.state = starting
 	case recordNotStarted:
 		p.state = created
+		if p.id != "" {
+			p.failExec()
+			p.state = stopped
+		}
 	case recordStarted, recordResumed:
 		p.state = running
 	case recordPaused:
@@ -133,6 +137,9 @@ func (p *process) replay(r *record) {
 
 // process goes on with one process.
 func (r *recovery) process(p *process) {
+	if p.pid == 0 && p.id != "" && p.state == starting {
+		p.abandonExec()
+	}
 	if p.pid == 0 {
 		return
 	}
