@@ -23,8 +23,8 @@ func TestInterruptedExec(t *testing.T) {
 	if err := unix.Mkfifo(begun, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// It never says that it is ready.
-	if err := os.WriteFile(logger, []byte("#!/bin/sh\necho begun >"+begun+"\ncat <&5\n"), 0o755); err != nil {
+	// It never says that it is ready, and ends with the supervisor.
+	if err := os.WriteFile(logger, []byte("#!/bin/sh\necho begun >"+begun+"\ncat <&3 >/dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p.do("Exec", &api.ExecProcessRequest{ID: "one", ExecID: "e", Stdout: "binary-v2://" + logger, Spec: process("exit 0")}, &protobuf.Empty{})
@@ -86,8 +86,9 @@ func TestKillsDuringExec(t *testing.T) {
 // alone awaits that the container has no process but its first.
 func (p *pod) alone() {
 	p.t.Helper()
-	pids := api.PidsResponse{}
+	var pids api.PidsResponse
 	for end := time.Now().Add(answerTime); time.Now().Before(end); {
+		pids = api.PidsResponse{}
 		p.do("Pids", &api.PidsRequest{ID: "one"}, &pids)
 		if len(pids.Processes) == 1 {
 			return
