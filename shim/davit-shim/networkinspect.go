@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/network"
 )
 
@@ -65,6 +66,10 @@ func (p *program) networkInspect(i inspection, refs []string) error {
 	if err != nil {
 		return err
 	}
+	containers, err := p.containers()
+	if err != nil {
+		return err
+	}
 	var errs []error
 	found := []networkDetails{}
 	for _, ref := range refs {
@@ -73,12 +78,12 @@ func (p *program) networkInspect(i inspection, refs []string) error {
 			errs = append(errs, networkError(ref, err))
 			continue
 		}
-		found = append(found, networkDetailsOf(n, attachments))
+		found = append(found, networkDetailsOf(n, attachments, containers))
 	}
 	return errors.Join(append([]error{printDetails(p.out, i.format, found)}, errs...)...)
 }
 
-func networkDetailsOf(n network.Network, attachments []network.Attachment) networkDetails {
+func networkDetailsOf(n network.Network, attachments []network.Attachment, containers *container.Store) networkDetails {
 	d := networkDetails{
 		Name: n.Name, ID: n.ID, Created: n.Created, Scope: "local", Driver: "bridge", EnableIPv6: hasIPv6(n), Internal: n.Internal,
 		IPAM: ipamDetails{Driver: "host-local"}, Containers: map[string]endpointDetails{}, Options: map[string]string{}, Labels: map[string]string{},
@@ -92,17 +97,17 @@ func networkDetailsOf(n network.Network, attachments []network.Attachment) netwo
 	for _, a := range attachments {
 		for _, j := range a.Networks {
 			if j.Network == n.Name {
-				d.Containers[a.Container] = endpointOf(a, j)
+				d.Containers[a.Container] = endpointOf(containers, a.Container, j)
 			}
 		}
 	}
 	return d
 }
 
-func endpointOf(a network.Attachment, j network.Joined) endpointDetails {
+func endpointOf(containers *container.Store, id string, j network.Joined) endpointDetails {
 	e := endpointDetails{MacAddress: j.MAC}
-	if len(a.Names) > 0 {
-		e.Name = a.Names[0]
+	if c, err := containers.Find(id); err == nil {
+		e.Name = c.Config.Name
 	}
 	for _, addr := range j.Addresses {
 		if addr.Addr().Is4() {

@@ -62,7 +62,13 @@ func condition(name string) (bool, error) {
 	case "davit":
 		_, err := os.Stat("../../bin/davit")
 		return err == nil, nil
-	case "skopeo", "umoci":
+	case "cni":
+		_, err := os.Stat("/usr/lib/cni/bridge")
+		if err != nil && needs.Installed("containernetworking-plugins") {
+			return false, err
+		}
+		return err == nil, nil
+	case "skopeo", "umoci", "slirp4netns", "iptables":
 		_, err := exec.LookPath(name)
 		if err != nil && needs.Installed(name) {
 			return false, fmt.Errorf("Debian's %s is installed, and there is no %s", name, name)

@@ -49,7 +49,7 @@ func (s *supervisor) note(exit int64) {
 
 // launch creates the container, and starts it.
 func (s *supervisor) launch() {
-	s.restart = nil
+	s.restart, s.failing = nil, false
 	s.note(0)
 	s.first.status = nil
 	if s.c.Config.Interactive {
@@ -162,6 +162,7 @@ func (s *supervisor) setStatus(status container.Status) {
 // failed is after a start that failed. The first of a supervisor is not tried
 // again; those of the restart policy are.
 func (s *supervisor) failed(cause error) {
+	s.failing = true // the end of what was created is no end of the program
 	s.engine.Delete(s.c.Config.ID, "", func(_ int, _ engine.Exit, err error) {
 		s.work(s.step(s.host.Detach), func(err error) {
 			if err != nil {
@@ -190,7 +191,9 @@ func (s *supervisor) failed(cause error) {
 func (s *supervisor) happened(e *engine.Event) {
 	switch {
 	case e.Kind == engine.Exited && e.Exec == "":
-		s.exited(e.Exit)
+		if !s.failing {
+			s.exited(e.Exit)
+		}
 	case e.Kind == engine.Exited:
 		s.execExited(e.Exec, e.Exit)
 	case e.Kind == engine.OutOfMemory:

@@ -56,6 +56,7 @@ type supervisor struct {
 	answer   *readyReply         // of the first start
 	starting time.Time           // when the program was about to be started
 	backoff  time.Duration
+	failing  bool // what was created is given up
 	restart  *loop.Timer
 	kill     *loop.Timer // what becomes of one that does not stop
 	over     bool        // the container has ended for good, and all is cleaned up
