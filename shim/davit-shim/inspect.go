@@ -165,7 +165,11 @@ func (p *program) lookUpNetwork(ref string) (any, error) {
 		return nil, err
 	}
 	attachments, err := s.Attachments()
-	return networkDetailsOf(n, attachments), err
+	if err != nil {
+		return nil, err
+	}
+	containers, err := p.containers()
+	return networkDetailsOf(n, attachments, containers), err
 }
 
 func (p *program) lookUpVolume(ref string) (any, error) {
