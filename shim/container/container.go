@@ -84,6 +84,12 @@ func (c *Container) Supervise() (*os.File, error) { return c.supervise(unix.F_OF
 // ended.
 func (c *Container) SuperviseNext() (*os.File, error) { return c.supervise(unix.F_OFD_SETLKW) }
 
+// Unsupervise unlocks what Supervise has locked, whoever has it open too.
+func Unsupervise(f *os.File) {
+	unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK})
+	f.Close()
+}
+
 func (c *Container) supervise(lock int) (*os.File, error) {
 	f, err := os.OpenFile(c.path(supervisorFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {

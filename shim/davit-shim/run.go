@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/supervise"
 )
 
@@ -84,37 +83,4 @@ func (r *runs) attachment() (a attachment, err error) {
 		r.Interactive = true
 	}
 	return a, nil
-}
-
-// attachment says which of a container's streams are connected to this program's.
-type attachment struct {
-	stdin, stdout, stderr bool
-	signals               bool   // those that come are the container's
-	detachKeys            string // instead of the container's own
-	first                 bool   // from the first byte on
-}
-
-// foreground is a container's streams here until it ends, whose status is ours.
-func (p *program) foreground(ctx context.Context, client *supervise.Client, c *container.Container, a attachment) error {
-	s := supervise.Streams{}
-	if a.stdin {
-		s.Stdin = p.in
-	}
-	if a.stdout {
-		s.Stdout = p.out
-	}
-	if a.stderr {
-		s.Stderr = p.err
-	}
-	if err := client.Attach(ctx, supervise.AttachOptions{First: a.first}, s); err != nil {
-		return err
-	}
-	code, err := client.Wait(ctx)
-	if err == nil {
-		err = client.End(ctx)
-	}
-	if err == nil && code != 0 {
-		err = exitStatus(code)
-	}
-	return err
 }

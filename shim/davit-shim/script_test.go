@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/shim/events"
 )
 
 // TestMain lets the scripts run this program as davit-shim.
@@ -35,6 +38,8 @@ func TestScripts(t *testing.T) {
 			"registry": serveRegistry,
 			"json":     jsonField,
 			"lines":    countLines,
+			"status":   wantStatus,
+			"event":    awaitEvent,
 		},
 		Condition: condition,
 		Setup: func(env *testscript.Env) error {
@@ -61,6 +66,12 @@ func condition(name string) (bool, error) {
 		return os.Geteuid() == 0, nil
 	case "davit":
 		_, err := os.Stat("../../bin/davit")
+		return err == nil, nil
+	case "systemd":
+		_, err := exec.LookPath("systemd-analyze")
+		if err != nil && needs.Installed("systemd") {
+			return false, errors.New("Debian's systemd is installed, and there is no systemd-analyze")
+		}
 		return err == nil, nil
 	case "cni":
 		_, err := os.Stat("/usr/lib/cni/bridge")
@@ -125,5 +136,43 @@ func countLines(ts *testscript.TestScript, neg bool, args []string) {
 	n := strings.Count(ts.ReadFile(args[0]), "\n")
 	if (fmt.Sprint(n) == args[1]) == neg {
 		ts.Fatalf("%s has %d lines", args[0], n)
+	}
+}
+
+// wantStatus wants davit-shim to end with a status: status N ARGUMENT...
+func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N ARGUMENT...")
+	}
+	err := ts.Exec("davit-shim", append([]string{"--root", ts.Getenv("ROOT")}, args[1:]...)...)
+	status := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("davit-shim %s ended with status %d", strings.Join(args[1:], " "), status)
+	}
+}
+
+// awaitEvent waits until something has happened to a container: event NAME ACTION.
+func awaitEvent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: event NAME ACTION")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	found := false
+	_ = events.Follow(ctx, ts.Getenv("ROOT"), events.Query{Since: time.Unix(1, 0)}, func(e events.Event) error {
+		if e.Name == args[0] && e.Action == args[1] {
+			found = true
+			cancel()
+		}
+		return nil
+	})
+	if !found {
+		ts.Fatalf("there is no event %q of %s", args[1], args[0])
 	}
 }

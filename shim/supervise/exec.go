@@ -18,14 +18,22 @@ func (s *supervisor) exec(_ ttrpc.Peer, m *execRequest, answer ttrpc.Answer) {
 		answer(&protobuf.Empty{}, nil)
 		return
 	}
+	if err == nil { // a start of it was interrupted: what there was has ended
+		s.engine.Delete(id, m.ID, func(int, engine.Exit, error) { s.addExec(m, answer) })
+		return
+	}
+	s.addExec(m, answer)
+}
+
+// addExec makes the process that is to be started.
+func (s *supervisor) addExec(m *execRequest, answer ttrpc.Answer) {
 	if err := s.prepareExec(m); err != nil {
 		answer(nil, err)
 		return
 	}
-	start := func(error) { s.startExec(m, answer) }
-	if err == nil {
-		start(nil)
-		return
+	failed := func(err error) {
+		s.dropExec(m.ID)
+		answer(nil, err)
 	}
 	var spec []byte
 	s.work(func() (err error) {
@@ -33,24 +41,25 @@ func (s *supervisor) exec(_ ttrpc.Peer, m *execRequest, answer ttrpc.Answer) {
 		return err
 	}, func(err error) {
 		if err != nil {
-			s.dropExec(m.ID)
-			answer(nil, err)
+			failed(err)
 			return
 		}
-		s.engine.AddExec(id, m.ID, engine.Streams{Terminal: m.Terminal}, spec, func(err error) {
+		s.engine.AddExec(s.c.Config.ID, m.ID, engine.Streams{Terminal: m.Terminal}, spec, func(err error) {
 			if err != nil {
-				s.dropExec(m.ID)
-				answer(nil, err)
+				failed(err)
 				return
 			}
 			s.events.note("exec_create: "+strings.Join(m.Process.Args, " "), map[string]string{"execID": m.ID})
-			start(nil)
+			s.startExec(m, answer)
 		})
 	})
 }
 
 // prepareExec makes the process's streams, where anybody wants them.
 func (s *supervisor) prepareExec(m *execRequest) error {
+	if p := s.execs[m.ID]; p != nil && m.Input { // of a supervisor that was killed before it was started
+		return p.openInput()
+	}
 	if s.execs[m.ID] != nil || !m.Output {
 		return nil
 	}

@@ -271,7 +271,7 @@ func (s *supervisor) finish() {
 	}
 	os.Remove(s.c.Run())
 	s.keeper.Drop(lockKey)
-	s.locked.Close()
+	container.Unsupervise(s.locked) // at once: the keeper takes its time
 	for _, done := range s.ends {
 		done()
 	}
