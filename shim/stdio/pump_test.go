@@ -204,7 +204,7 @@ func TestCarry(t *testing.T) {
 // stream's two ends cost themselves.
 func BenchmarkPump(b *testing.B) {
 	for _, kind := range kinds[:2] {
-		for _, size := range []int{4, 80, 4096} {
+		for _, size := range []int{80, 1024, 4096} {
 			b.Run(fmt.Sprintf("%s by %d", kind.name, size), func(b *testing.B) {
 				e := kind.make(b)
 				defer e.reader.Close()

@@ -15,6 +15,10 @@ type Config struct {
 	// Registries are settings by the registry's host, with its port if it has one,
 	// as it stands in images' names: "docker.io", "registry.example:5000".
 	Registries map[string]Settings `json:"registries"`
+
+	// CertificateDirs are directories that have one for each registry's host: see
+	// [CertificateDirs]. Of those that a host has, the first counts.
+	CertificateDirs []string `json:"-"`
 }
 
 // Settings are those of one registry or mirror.
@@ -29,6 +33,8 @@ type Settings struct {
 	// Certificate and Key are files, in PEM, that the client shows.
 	Certificate string `json:"certificate,omitempty"`
 	Key         string `json:"key,omitempty"`
+
+	folder string // one of certificates and keys; "" for none
 }
 
 // ConfigPaths are the files that are read unless others are named: the
@@ -78,5 +84,7 @@ func (c *Config) of(host string) Settings {
 	if c == nil {
 		return Settings{}
 	}
-	return c.Registries[host]
+	s := c.Registries[host]
+	s.folder = c.folder(host)
+	return s
 }

@@ -2,12 +2,10 @@ package registry
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -50,23 +48,17 @@ var retried = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.
 func tlsConfig(s Settings) (*tls.Config, error) {
 	config := &tls.Config{}
 	if s.CA != "" {
-		pem, err := os.ReadFile(s.CA)
-		if err != nil {
+		if err := addAuthority(config, s.CA); err != nil {
 			return nil, fmt.Errorf("reading a registry's certificates: %w", err)
-		}
-		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
-			config.RootCAs = x509.NewCertPool()
-		}
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading %s: there is no certificate in PEM", s.CA)
 		}
 	}
 	if s.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(s.Certificate, s.Key)
-		if err != nil {
+		if err := addPair(config, s.Certificate, s.Key); err != nil {
 			return nil, fmt.Errorf("reading the client's certificate: %w", err)
 		}
-		config.Certificates = []tls.Certificate{pair}
+	}
+	if s.folder != "" {
+		return config, addFolder(config, s.folder)
 	}
 	return config, nil
 }
