@@ -26,12 +26,14 @@ BENCH_FLAGS ?=
 # make bench-unpack UNPACK_FLAGS='-rounds 5 -image debian-gzip'; the images stay in UNPACK_IMAGES
 UNPACK_FLAGS  ?=
 UNPACK_IMAGES ?= /var/tmp/davit-images
+# make bench-verbs VERBS_FLAGS='-n 5 -only run'
+VERBS_FLAGS ?=
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench bench-shim bench-unpack sweep leaks kills demo install generate clean
+.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs sweep leaks kills demo install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -73,6 +75,9 @@ bench-shim: deps build ## measure the shim beside containerd's own, through Debi
 bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo and tar, as root
 	$(GO) run ./conformance/images -o $(UNPACK_IMAGES)
 	$(GO) run ./conformance/unpack -images $(UNPACK_IMAGES) $(UNPACK_FLAGS) davit-shim=bin/davit-shim
+
+bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps, build, as root
+	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=podman --runtime crun'
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit

@@ -248,6 +248,11 @@ func (s *supervisor) next(status int64) {
 		s.startLater()
 		return
 	}
+	if s.first.awaits() { // who finds no socket any more does not come
+		s.late = func() { s.next(status) }
+		s.loop.After(returnTime, func() { s.first.unawait() })
+		return
+	}
 	s.first.endOutputs()
 	s.logger.close()
 	s.first.exited(uint32(status))
@@ -263,6 +268,10 @@ func (s *supervisor) next(status int64) {
 	})
 }
 
+// returnTime is how long a client is awaited that is going to read what a container
+// wrote which has ended.
+const returnTime = 3 * time.Second
+
 // finish gives way to another supervisor, and tells that all is cleaned up.
 func (s *supervisor) finish() {
 	s.over = true
@@ -275,13 +284,16 @@ func (s *supervisor) finish() {
 	for _, done := range s.ends {
 		done()
 	}
-	s.loop.After(patience, func() { s.first.leave(awaitedReader) })
 	s.leave()
 }
 
 // leave ends the supervisor when everybody who reads has everything, for which
 // they have time: nobody waits for this process any more.
 func (s *supervisor) leave() {
+	if late := s.late; late != nil && !s.first.awaits() {
+		s.late = nil
+		late()
+	}
 	if s.over && s.first.read() && s.events.idle() {
 		s.loop.Stop()
 	}

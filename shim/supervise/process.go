@@ -178,6 +178,29 @@ func (p *process) claimed() {
 			o.leave(awaitedReader)
 		}
 	}
+	p.idle()
+}
+
+// awaits tells whether a client is awaited.
+func (p *process) awaits() bool {
+	for _, o := range p.outputs {
+		if o != nil {
+			if _, awaited := o.readers[awaitedReader]; awaited {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unawait waits for nobody any more.
+func (p *process) unawait() {
+	for _, o := range p.outputs {
+		if o != nil {
+			o.returning = 0
+		}
+	}
+	p.leave(awaitedReader)
 }
 
 // leave forgets a client.

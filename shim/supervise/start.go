@@ -34,12 +34,9 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 	if err := free(c); err != nil {
 		return nil, err
 	}
-	if err := launch(c, o); err != nil {
-		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)
-	}
-	client, err := Dial(c)
+	client, err := launch(c, o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)
 	}
 	if err := client.Ready(ctx); err != nil {
 		client.Close()
@@ -63,25 +60,35 @@ func free(c *container.Container) error {
 	return lock.Close()
 }
 
-// launch starts a keeper, which starts the supervisor.
-func launch(c *container.Container, o StartOptions) error {
+// launch starts a keeper, which starts the supervisor. The client is connected
+// before: the container may have ended, and the supervisor with it, before this
+// program does anything else.
+func launch(c *container.Container, o StartOptions) (*Client, error) {
 	listener, err := listen(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer listener.Close()
+	client, err := Dial(c)
+	if err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		client.Close()
+		return nil, err
 	}
 	args := []string{Command, c.Dir()}
 	if o.Attach {
 		args = append(args, Awaited)
 	}
-	_, err = keeper.Start(keeper.Launch{
+	if _, err = keeper.Start(keeper.Launch{
 		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Exits: filepath.Join(c.Run(), exitsName),
-	})
-	return err
+	}); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
 }
 
 // environment is the supervisor's: the caller's, with what Go's runtime reads

@@ -59,6 +59,7 @@ type supervisor struct {
 	failing  bool // what was created is given up
 	restart  *loop.Timer
 	kill     *loop.Timer // what becomes of one that does not stop
+	late     func()      // the end, when those who are awaited are there
 	over     bool        // the container has ended for good, and all is cleaned up
 	ends     []func()    // who waits for that
 	trim     *loop.Timer
