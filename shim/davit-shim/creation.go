@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/progress"
@@ -133,7 +134,22 @@ func (p *program) asContainersUser(w *assembly.Wanted) error {
 		return err
 	}
 	w.Inside, w.OneOwner, w.Options.Rootless = true, mapping.OneID, true
-	return nil
+	if w.Options.UIDMappings, err = mappingsWithin("/proc/self/uid_map"); err != nil {
+		return err
+	}
+	w.Options.GIDMappings, err = mappingsWithin("/proc/self/gid_map")
+	return err
+}
+
+// mappingsWithin map each id of the user namespace that this program is in to
+// itself: the container's own namespace is below it, and keeps its processes from
+// the supervisor.
+func mappingsWithin(file string) ([]specs.LinuxIDMapping, error) {
+	all, err := mappingsIn(file)
+	for i := range all {
+		all[i].HostID = all[i].ContainerID
+	}
+	return all, err
 }
 
 // checkCIDFile sees early that the file for the ID can be made.
