@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/events"
 )
 
@@ -53,7 +54,10 @@ func TestScripts(t *testing.T) {
 			if davit, err := filepath.Abs("../../bin/davit"); err == nil {
 				env.Setenv("DAVIT", davit)
 			}
-			env.Defer(func() { unmountBelow(env.WorkDir) })
+			env.Defer(func() {
+				unmountBelow(env.WorkDir)
+				removeRun(filepath.Join(env.WorkDir, "store"))
+			})
 			return nil
 		},
 	})
@@ -114,6 +118,13 @@ func unmountBelow(dir string) {
 		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], dir+"/") {
 			_ = exec.Command("umount", "-l", fields[1]).Run()
 		}
+	}
+}
+
+// removeRun removes what a store of containers has in /run.
+func removeRun(root string) {
+	if s, err := container.Open(root); err == nil {
+		_ = os.RemoveAll(s.Run())
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +61,15 @@ func (c *Client) Close() {
 // dial belongs to the loop, as all that is not exported.
 func (c *Client) dial() error {
 	var conn *ttrpc.Client
-	conn, err := ttrpc.Dial(c.loop, filepath.Join(c.c.Run(), socketName), func(error) {
+	path, done, err := socketPath(c.c)
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("container %s: %w", c.c.Config.ID, ErrNotRunning)
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
+	conn, err = ttrpc.Dial(c.loop, path, func(error) {
 		if c.conn == conn {
 			c.conn = nil
 		}

@@ -1,8 +1,11 @@
 package supervise
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/internal/privatesocket"
@@ -23,5 +26,28 @@ func listen(c *container.Container) (*os.File, error) {
 	if err := os.Mkdir(c.Run(), 0o700); err != nil && !os.IsExist(err) {
 		return nil, err
 	}
-	return privatesocket.Listen(filepath.Join(c.Run(), socketName))
+	path, done, err := socketPath(c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return privatesocket.Listen(path)
+}
+
+// longestSocket is how long the path of a socket may be, in bytes.
+// Source: unix(7), sun_path.
+const longestSocket = 107
+
+// socketPath is the path of the supervisor's socket until done is called: one that
+// is too long begins at a descriptor of its directory.
+func socketPath(c *container.Container) (path string, done func(), err error) {
+	path = filepath.Join(c.Run(), socketName)
+	if len(path) <= longestSocket {
+		return path, func() {}, nil
+	}
+	dir, err := os.OpenFile(c.Run(), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName), func() { dir.Close() }, nil
 }
