@@ -27,6 +27,7 @@ func commands() []func(*program) *cobra.Command {
 		(*program).networkCommand,
 		(*program).pauseCommand,
 		(*program).portCommand,
+		(*program).pruneCommand,
 		(*program).psCommand,
 		(*program).pullCommand,
 		(*program).pushCommand,

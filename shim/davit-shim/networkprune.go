@@ -33,7 +33,7 @@ func (p *program) pruneNetworks(f pruneFilter) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	used, err := attached(s)
+	used, err := p.usedNetworks(s)
 	if err != nil {
 		return 0, err
 	}
@@ -58,6 +58,25 @@ func (p *program) pruneNetworks(f pruneFilter) (int64, error) {
 	}
 	p.printPruned("Deleted Networks:", removed)
 	return 0, nil
+}
+
+// usedNetworks are those that containers are in, or name.
+func (p *program) usedNetworks(s *network.Store) (map[string]bool, error) {
+	used, err := attached(s)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := p.containers()
+	if err != nil {
+		return nil, err
+	}
+	list, err := containers.List()
+	for _, c := range list {
+		for _, j := range c.Config.Network.Networks {
+			used[j.Network] = true
+		}
+	}
+	return used, err
 }
 
 // printPruned says what was removed, under a heading.
