@@ -88,15 +88,13 @@ func (p *process) makeExec(place stdio.Place) (b born, io *stdio.Streams, err er
 // failExec marks a process that could not be started as ended, and nobody is
 // told of its end: it never was.
 func (p *process) failExec() {
-	p.ended, p.told = true, true
+	p.ended, p.told, p.state = true, true, stopped
 	p.exit = Exit{unknownStatus, time.Now()}
 	if p.io != nil {
 		p.io.Close()
 	}
 	p.release()
-	if init := p.task.init; init.ended && !init.told && !init.state.passing() {
-		init.settle(init.state)
-	}
+	p.task.otherEnded()
 }
 
 // removeExec forgets the process, once its output has been read.

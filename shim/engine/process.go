@@ -137,8 +137,16 @@ func (p *process) conclude() {
 	p.told, p.state = true, stopped
 	p.engine.Publish(Event{Kind: Exited, Task: p.task.create.ID, Exec: p.id, Pid: p.pid, Exit: p.exit})
 	p.release()
-	if init := p.task.init; p != init && init.ended && !init.told && !init.state.passing() {
-		init.settle(init.state)
+	if p.id != "" {
+		p.task.otherEnded()
+	}
+}
+
+// otherEnded is called when one of a container's further processes is told of or
+// has failed: its first may have ended before, and wait.
+func (t *task) otherEnded() {
+	if t.init.ended && !t.init.told && !t.init.state.passing() {
+		t.init.settle(t.init.state)
 	}
 }
 

@@ -48,3 +48,22 @@ func TestJournalHalfWritten(t *testing.T) {
 		t.Errorf("got %+v, %v", records, err)
 	}
 }
+
+// A container that ends while a further process is being started, which then
+// fails, is told of.
+func TestEndWhileExecFails(t *testing.T) {
+	var told []EventKind
+	e := &Engine{Config: Config{Publish: func(ev Event) { told = append(told, ev.Kind) }}}
+	c := &task{engine: e, create: &Create{ID: "one"}, private: true, execs: map[string]*process{}}
+	c.init = &process{engine: e, task: c, table: &ofContainers, state: running, pid: 1, ended: true}
+	exec := c.newExec("x", 2, Streams{}, nil)
+	exec.state, c.execs["x"] = starting, exec
+	c.init.settle(running)
+	if len(told) != 0 {
+		t.Fatalf("told of %v while a process is being started", told)
+	}
+	exec.failExec()
+	if len(told) != 1 || told[0] != Exited {
+		t.Errorf("told of %v, want the end", told)
+	}
+}
