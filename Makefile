@@ -28,6 +28,8 @@ UNPACK_FLAGS  ?=
 UNPACK_IMAGES ?= /var/tmp/davit-images
 # make bench-verbs VERBS_FLAGS='-n 5 -only run'
 VERBS_FLAGS ?=
+# Debian's crun refuses hosts with both versions of cgroups: PODMAN='podman --runtime runc'
+PODMAN ?= podman --runtime crun
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
@@ -77,7 +79,7 @@ bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo and 
 	$(GO) run ./conformance/unpack -images $(UNPACK_IMAGES) $(UNPACK_FLAGS) davit-shim=bin/davit-shim
 
 bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps, build, as root
-	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=podman --runtime crun'
+	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=$(PODMAN)'
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit

@@ -256,16 +256,3 @@ func (s *supervisor) work(do func() error, then func(error)) {
 		s.loop.Post(func() { then(err) })
 	}()
 }
-
-// trimTime is how long after something has happened memory is given back.
-const trimTime = 2 * time.Second
-
-// trimSoon gives memory back that starting has taken.
-func (s *supervisor) trimSoon() {
-	if s.trim == nil {
-		s.trim = s.loop.After(trimTime, func() {
-			s.trim = nil
-			debug.FreeOSMemory()
-		})
-	}
-}
