@@ -20,10 +20,10 @@ func documented() *generate.Program {
 	return &generate.Program{
 		Name: name, Section: 1, Version: version, Summary: summary, Description: description,
 		Root: root, Commands: root.Commands(), Globals: root.Flags(),
-		ExitStatus: "0 when all is done; 1 when something was not, or when it was called wrongly.",
+		ExitStatus: "0 when all is done; 1 when something was not, or when it was called wrongly. Of commands that run a program it is that of the program; then 125 is a failure of davit-shim, 126 a program that cannot be invoked, and 127 one that is not there.",
 		Files: []generate.File{
-			{Path: systemRoot, Text: "The images of root."},
-			{Path: "$XDG_DATA_HOME/davit", Text: "The images of other users."},
+			{Path: systemRoot, Text: "The images and containers of root."},
+			{Path: "$XDG_DATA_HOME/davit", Text: "The images and containers of other users."},
 			{Path: "/etc/davit/registries.json", Text: "Mirrors and certificates of registries, and where plain http is allowed."},
 		},
 		Others: []string{"davit (8)"},

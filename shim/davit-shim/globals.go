@@ -15,7 +15,7 @@ type globals struct {
 }
 
 func (g *globals) add(fs *pflag.FlagSet) {
-	fs.StringVar(&g.root, "root", "", "keep images in `DIR` (default is "+systemRoot+", or davit in the user's data directory)")
+	fs.StringVar(&g.root, "root", "", "keep images and containers in `DIR` (default is "+systemRoot+", or davit in the user's data directory)")
 }
 
 // systemRoot is where root's images are.

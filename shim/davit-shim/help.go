@@ -12,19 +12,23 @@ import (
 const version = "0.1.0"
 
 // summary is what the program is, in a line.
-const summary = "images, and bundles made of them, without a daemon"
+const summary = "images and containers, without a daemon"
 
 // description is the text above the list of commands.
-const description = `davit-shim fetches images, keeps them, and makes bundles of them: directories
-with a root file system and a file config.json, as davit and other runtimes of
-the Open Container Initiative take them. Nothing runs between two calls.
+const description = `davit-shim fetches and builds images, and runs containers of them, with the
+words that Docker taught. There is no daemon: a supervisor is there for each
+container that runs, and nothing else.
 
-    # davit-shim pull busybox
-    # davit-shim bundle busybox hello echo hello
-    # davit run -b hello hello1
-    # davit-shim bundle --remove hello
+    # davit-shim run hello-world
+    # davit-shim run -it --rm debian bash
+    # davit-shim run -d --name web -p 8080:80 nginx
+    # davit-shim logs web
+    # davit-shim stop web
 
-An IMAGE is a name, such as busybox or registry.example:5000/team/app:1.2, a name
+It also makes bundles of images: directories with a root file system and a file
+config.json, as davit and other runtimes of the Open Container Initiative take them.
+
+A CONTAINER is a name, or an ID or its beginning. An IMAGE is a name, such as busybox or registry.example:5000/team/app:1.2, a name
 with a digest, or an ID or its beginning. A SOURCE or TARGET is such a name, in a
 registry, or docker-archive:FILE, oci-archive:FILE or oci:DIR, each with :NAME
 behind it if need be.`

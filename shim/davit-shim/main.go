@@ -1,7 +1,7 @@
-// Command davit-shim brings images to this machine, keeps them, and makes
-// bundles of them for a runtime, without a daemon and with the words that Docker
-// taught. Each command is one file here; what it does to images is in the
-// packages below bundle.
+// Command davit-shim runs containers of images without a daemon, with the words that
+// Docker taught: it fetches, builds and keeps images, makes containers and bundles of
+// them, and has a supervisor watch each container that runs. Each command is one file
+// here; what it does is in the packages beside this one and below bundle.
 //
 // It is not for making containers of bundles: that is the work of davit, or of
 // another runtime.
