@@ -36,7 +36,8 @@ func TestPodmanDropIn(t *testing.T) {
 	run(t, i.env, i.path("bin/engine"), "import", writeImage(t, i), "box")
 	got := run(t, i.env, i.path("bin/engine"), "run", "--name", "box", "--cgroup-parent", i.cgroup, "box", "echo", "by davit")
 	got += run(t, i.env, i.path("bin/engine"), "inspect", "--format", "{{.OCIRuntime}}", "box")
-	if want := "by davit\ndavit\n"; got != want {
+	got += run(t, i.env, i.path("bin/engine"), "run", "--rm", "--cgroups", "disabled", "box", "echo", "without a cgroup")
+	if want := "by davit\ndavit\nwithout a cgroup\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	run(t, i.env, i.path("bin/engine"), "rm", "box")
