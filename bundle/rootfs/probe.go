@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// benchName is the directory in which Probe tries things out.
+const benchName = ".overlay-probe"
+
 // Support is what can be done with layers in a directory.
 type Support struct {
 	// Overlay says that an overlay can be mounted, with the writable layer there.
@@ -31,7 +34,7 @@ type Support struct {
 // next one removes. Calls at the same time wait for each other.
 func Probe(ctx context.Context, dir string) (Support, error) {
 	s := Support{Userxattr: userns.RunningInUserNS()}
-	bench, lock, err := lockBench(ctx, filepath.Join(dir, ".overlay-probe"))
+	bench, lock, err := lockBench(ctx, filepath.Join(dir, benchName))
 	if err != nil {
 		return s, fmt.Errorf("probing for overlayfs in %s: %w", dir, err)
 	}
@@ -45,6 +48,19 @@ func Probe(ctx context.Context, dir string) (Support, error) {
 		return s, fmt.Errorf("probing for overlayfs in %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+// EndProbe removes what a killed Probe left in a directory in which no other is
+// under way.
+func EndProbe(dir string) error {
+	bench := filepath.Join(dir, benchName)
+	if _, err := os.Lstat(bench); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := errors.Join(Unmount(benchSpec(bench).Target), Remove(bench)); err != nil {
+		return fmt.Errorf("removing what a probe left in %s: %w", dir, err)
+	}
+	return nil
 }
 
 // lockBench makes an empty directory that nobody else works in.
@@ -81,15 +97,19 @@ func sameFile(f *os.File, path string) (bool, error) {
 	return err == nil && os.SameFile(held, there), err
 }
 
+func benchSpec(bench string) Spec {
+	return Spec{
+		Lower:  []string{filepath.Join(bench, "lower")},
+		Upper:  filepath.Join(bench, "upper"),
+		Work:   filepath.Join(bench, "work"),
+		Target: filepath.Join(bench, "target"),
+	}
+}
+
 // tryOverlay mounts an overlay and does in it what containers do.
 func tryOverlay(ctx context.Context, bench string, userxattr bool) error {
-	s := Spec{
-		Lower:     []string{filepath.Join(bench, "lower")},
-		Upper:     filepath.Join(bench, "upper"),
-		Work:      filepath.Join(bench, "work"),
-		Target:    filepath.Join(bench, "target"),
-		Userxattr: userxattr,
-	}
+	s := benchSpec(bench)
+	s.Userxattr = userxattr
 	removed := filepath.Join(s.Target, "d")
 	for _, d := range []string{s.Target, s.Upper, s.Work, filepath.Join(s.Lower[0], "d")} {
 		if err := errors.Join(Remove(d), os.MkdirAll(d, 0o700)); err != nil {

@@ -33,11 +33,12 @@ func checkProbe(t *testing.T, dir string, want bool) {
 	}
 }
 
-func TestProbeAfterAKilledOne(t *testing.T) {
-	needMounts(t)
-	dir := t.TempDir()
-	bench := filepath.Join(dir, ".overlay-probe")
-	s := Spec{Lower: []string{bench + "/lower"}, Upper: bench + "/upper", Work: bench + "/work", Target: bench + "/target", Userxattr: userxattr}
+// killedProbe is a directory in which a probe was killed.
+func killedProbe(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s := benchSpec(filepath.Join(dir, benchName))
+	s.Userxattr = userxattr
 	for _, d := range []string{s.Lower[0] + "/d", s.Upper, s.Work, s.Target} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			t.Fatal(err)
@@ -47,7 +48,25 @@ func TestProbeAfterAKilledOne(t *testing.T) {
 	if err := errors.Join(os.Remove(s.Target+"/d"), os.WriteFile(s.Target+"/f", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	checkProbe(t, dir, true)
+	return dir
+}
+
+func TestProbeAfterAKilledOne(t *testing.T) {
+	needMounts(t)
+	checkProbe(t, killedProbe(t), true)
+}
+
+func TestEndProbe(t *testing.T) {
+	needMounts(t)
+	dir := killedProbe(t)
+	for range 2 {
+		if err := EndProbe(dir); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
 }
 
 func TestProbesAtOnce(t *testing.T) {

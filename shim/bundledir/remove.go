@@ -24,7 +24,7 @@ func (b *Bundle) Remove(s *store.Store) error {
 
 // empty removes what is in the directory.
 func (b *Bundle) empty(s *store.Store) error {
-	if err := rootfs.Unmount(b.Rootfs()); err != nil {
+	if err := errors.Join(rootfs.Unmount(b.Rootfs()), rootfs.EndProbe(b.Dir)); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(b.Dir)
