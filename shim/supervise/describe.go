@@ -82,6 +82,9 @@ func become(c *container.Container, process *specs.Process, user string) error {
 		return err
 	}
 	process.User.UID, process.User.GID, process.User.AdditionalGids = id.UID, id.GID, id.Groups
+	if denied, err := os.ReadFile("/proc/self/setgroups"); err == nil && strings.TrimSpace(string(denied)) == "deny" {
+		process.User.AdditionalGids = nil // nobody may set groups here: user_namespaces(7)
+	}
 	home := slices.IndexFunc(process.Env, func(e string) bool { return strings.HasPrefix(e, "HOME=") })
 	if home >= 0 && id.Home != "" {
 		process.Env[home] = "HOME=" + id.Home
