@@ -166,7 +166,7 @@ func TestContextRace(t *testing.T) {
 	y.file("sub/deep/file", "inside")
 	y.link(dir, "link")
 	y.o.NoCache = true
-	race(t, filepath.Join(y.context, "sub"), filepath.Join(y.context, "link"), 10, func() {
+	race(t, filepath.Join(y.context, "sub"), filepath.Join(y.context, "link"), 4, func() {
 		for _, copied := range []string{". /", "sub /x/", "sub/file /", "s*/f* /x/"} {
 			_, _ = y.tryBuild(t.Context(), "FROM scratch\nCOPY "+copied)
 		}
@@ -174,6 +174,39 @@ func TestContextRace(t *testing.T) {
 			t.Fatal("the host's files were copied")
 		}
 	})
+}
+
+// TestExchanged is the race of TestContextRace at its worst moment: between reading
+// the directories and opening the files.
+func TestExchanged(t *testing.T) {
+	dir := canary(t)
+	context := t.TempDir()
+	if err := errors.Join(os.Mkdir(context+"/sub", 0o755), os.WriteFile(context+"/sub/file", []byte("inside"), 0o600), os.Symlink(dir, context+"/link")); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.Open(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	s, err := (&files{root: root}).read("", "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := unix.Renameat2(unix.AT_FDCWD, context+"/sub", unix.AT_FDCWD, context+"/link", unix.RENAME_EXCHANGE); err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.entries {
+		if e := &s.entries[i]; e.kind() == unix.S_IFREG {
+			if f, err := s.regular(e); err == nil {
+				t.Errorf("%s was opened, which is %s now", e.path, f.Name())
+			}
+		}
+	}
+	if err := s.walk("sub", "sub", nil); err == nil {
+		t.Error("a directory that is a link now was read")
+	}
 }
 
 // race exchanges two names all the time, while act runs several times.
