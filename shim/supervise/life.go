@@ -287,14 +287,14 @@ func (s *supervisor) finish() {
 	s.leave()
 }
 
-// leave ends the supervisor when everybody who reads has everything, for which
-// they have time: nobody waits for this process any more.
+// leave ends the supervisor when nobody is connected any more: they may have to
+// read, and to ask how it ended. Nobody else waits for this process.
 func (s *supervisor) leave() {
 	if late := s.late; late != nil && !s.first.awaits() {
 		s.late = nil
 		late()
 	}
-	if s.over && s.first.read() && s.events.idle() {
+	if s.over && s.connections == 0 && s.events.idle() {
 		s.loop.Stop()
 	}
 }

@@ -132,21 +132,6 @@ func (p *process) exited(status uint32) {
 	}
 }
 
-// read tells whether everybody who reads has everything.
-func (p *process) read() bool {
-	for _, o := range p.outputs {
-		if o == nil {
-			continue
-		}
-		for _, at := range o.readers {
-			if at < o.size {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // readers tells whether anybody reads, or is going to.
 func (p *process) readers() bool {
 	for _, o := range p.outputs {

@@ -127,3 +127,9 @@ func (s *supervisor) gone(peer ttrpc.Peer) {
 		p.leave(reader)
 	}
 }
+
+// changed is told how many clients there are.
+func (s *supervisor) changed(connections int) {
+	s.connections = connections
+	s.leave()
+}

@@ -129,3 +129,20 @@ func TestAutoRemove(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+// A client that asks late, when the container has been removed already, hears how
+// it ended: it was connected.
+func TestWaitAfterTheEnd(t *testing.T) {
+	m := newMachine(t)
+	c := m.create("exit 6", func(c *container.Config) { c.AutoRemove = true })
+	client := m.start(c, true)
+	if err := client.Attach(t.Context(), AttachOptions{First: true}, Streams{}); err != nil {
+		t.Error(err)
+	}
+	if err := client.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if status, err := client.Wait(t.Context()); status != 6 || err != nil {
+		t.Errorf("status %d, %v", status, err)
+	}
+}

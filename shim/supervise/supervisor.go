@@ -51,6 +51,8 @@ type supervisor struct {
 	logger *logger
 	peers  map[ttrpc.Peer]map[*process]string // the names under which a client reads
 	locked *os.File
+	// connections is how many clients there are.
+	connections int
 
 	ready    []func(*readyReply) // who waits for the start
 	answer   *readyReply         // of the first start
@@ -147,7 +149,7 @@ func (s *supervisor) begin(awaited bool) (err error) {
 		return err
 	}
 	s.tasks = &task.Service{Engine: s.engine, Shutdown: func() {}}
-	s.server = &ttrpc.Server{Loop: s.loop, Handle: s.handle, Gone: s.gone}
+	s.server = &ttrpc.Server{Loop: s.loop, Handle: s.handle, Gone: s.gone, Change: s.changed}
 	if err := s.server.Serve(s.keeper.Kept[keeper.ListenerKey]); err != nil {
 		return err
 	}
