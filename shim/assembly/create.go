@@ -105,7 +105,7 @@ func (w *Wanted) complete() (err error) {
 }
 
 func (b *building) build(ctx context.Context) (err error) {
-	for _, step := range [...]func() error{b.sources, b.cgroup, b.hostname, b.links, b.init} {
+	for _, step := range [...]func() error{b.admit, b.sources, b.cgroup, b.hostname, b.links, b.init} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -119,6 +119,9 @@ func (b *building) build(ctx context.Context) (err error) {
 		return err
 	}
 	if err := links.Fill(b.Container, filepath.Join(b.Bundle(), "rootfs")); err != nil {
+		return err
+	}
+	if err := b.give(); err != nil {
 		return err
 	}
 	return b.Ready()
