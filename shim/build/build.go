@@ -56,6 +56,8 @@ type Options struct {
 type Tree struct {
 	Dirs      []string
 	Userxattr bool
+
+	scratch func() (string, error)
 }
 
 // builder is one build.
@@ -92,7 +94,7 @@ func Build(ctx context.Context, o Options) (img *store.Image, err error) {
 		return nil, err
 	}
 	if o.Output != nil {
-		if err := o.Output(ctx, Tree{target.dirs, b.support.Userxattr}); err != nil {
+		if err := o.Output(ctx, Tree{target.dirs, b.support.Userxattr, b.work.Scratch}); err != nil {
 			return nil, err
 		}
 	}

@@ -22,7 +22,7 @@ func (t Tree) WriteTo(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer to.Close()
-	from, err := os.MkdirTemp("", "davit-build-")
+	from, err := t.scratch()
 	if err != nil {
 		return err
 	}

@@ -78,13 +78,45 @@ func (c *buildContext) readInput(ctx context.Context, in io.Reader, o *build.Opt
 		c.text = text
 		return err
 	}
-	if c.temp, err = os.MkdirTemp(o.Store.Root(), ".context-"); err != nil {
+	if err := removeContexts(o.Store.Root()); err != nil {
+		return err
+	}
+	if c.temp, err = os.MkdirTemp(o.Store.Root(), contextPrefix); err != nil {
 		return err
 	}
 	if c.root, err = os.Open(c.temp); err != nil {
 		return err
 	}
+	if err := unix.Flock(int(c.root.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
 	return build.Unpack(ctx, r, c.root)
+}
+
+// contextPrefix begins the names of the directories that archives are unpacked in.
+// Each is locked by its build.
+const contextPrefix = ".context-"
+
+// removeContexts removes those of builds that were killed.
+func removeContexts(root string) error {
+	left, err := filepath.Glob(filepath.Join(root, contextPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		dir, err := os.Open(path)
+		if err != nil {
+			continue // its build has removed it
+		}
+		empty, _ := os.ReadDir(path)
+		if len(empty) > 0 && unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			err = rootfs.Remove(path)
+		}
+		if err = errors.Join(err, dir.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readFiles reads the Dockerfile and the list of what is left out. Those that are

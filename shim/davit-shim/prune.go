@@ -19,7 +19,7 @@ func (p *program) pruneCommand() *cobra.Command {
 		Use:   "prune",
 		Short: "remove what is not used",
 		Long: `Removes the containers that do not run, the networks that no container uses, and
-the images without a name that no container uses; with --all every image that no
+the images without a name that no container uses, and what builds remember; with --all every image that no
 container uses, with --volumes the anonymous volumes that no container has. What
 killed calls left behind goes too.
 
@@ -99,7 +99,8 @@ func (p *program) pruneImages(ctx context.Context, all bool) func(pruneFilter) (
 			}
 		}
 		p.printPruned("Deleted Images:", removed)
+		_, forgetting := s.Forget(ctx, f.unusedSince(p.now()))
 		gone, failed := s.Collect(ctx)
-		return gone.Bytes, errors.Join(err, failed)
+		return gone.Bytes, errors.Join(err, forgetting, failed)
 	}
 }

@@ -98,3 +98,15 @@ func (f pruneFilter) wants(labels map[string]string, made time.Time) bool {
 	}
 	return f.labels.Labels(labels) && (f.until.IsZero() || made.Before(f.until))
 }
+
+// unusedSince is when a remembered step of a build must have been used last for it
+// to go: steps have no labels, so with a filter for these none goes.
+func (f pruneFilter) unusedSince(now time.Time) time.Time {
+	switch {
+	case len(f.labels["label"]) > 0 || len(f.others["label"]) > 0:
+		return time.Time{}
+	case !f.until.IsZero():
+		return f.until
+	}
+	return now.Add(time.Second) // files' times are a little behind the clock, or ahead
+}
