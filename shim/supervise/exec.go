@@ -63,13 +63,12 @@ func (s *supervisor) prepareExec(m *execRequest) error {
 	if s.execs[m.ID] != nil || !m.Output {
 		return nil
 	}
-	p, err := newProcess(s.loop, s.keeper, m.ID, true, m.Input)
+	p, err := newProcess(s.loop, s.keeper, m.ID, true, m.Input, true)
 	if err != nil {
 		return err
 	}
 	s.execs[m.ID] = p
 	s.wire(m.ID, p)
-	p.await()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/loop"
 )
 
 // runtimeDir is where the runtime's states are, below the store's Run.
@@ -248,14 +249,41 @@ func (s *supervisor) next(status int64) {
 		s.startLater()
 		return
 	}
-	if s.first.awaits() { // who finds no socket any more does not come
-		s.late = func() { s.next(status) }
-		s.loop.After(returnTime, func() { s.first.unawait() })
+	// Who finds no socket any more does not come.
+	s.hold(func() bool { return !s.first.awaits() }, func() { s.conclude(status) })
+}
+
+// hold goes on when there is nobody to wait for any more, or when it has waited.
+func (s *supervisor) hold(done func() bool, then func()) {
+	if done() {
+		then()
 		return
 	}
+	var timer *loop.Timer
+	goOn := func() {
+		s.late = nil
+		timer.Stop()
+		s.first.unawait()
+		then()
+	}
+	s.late = func() {
+		if done() {
+			goOn()
+		}
+	}
+	timer = s.loop.After(returnTime, goOn)
+}
+
+// conclude ends the log, and tells everybody that the container has ended for good.
+func (s *supervisor) conclude(status int64) {
 	s.first.endOutputs()
 	s.logger.close()
 	s.first.exited(uint32(status))
+	s.hold(func() bool { return !s.first.readers() }, s.clear)
+}
+
+// clear removes the container, where it is to be, and finishes.
+func (s *supervisor) clear() {
 	if !s.c.Config.AutoRemove {
 		s.finish()
 		return
@@ -290,9 +318,8 @@ func (s *supervisor) finish() {
 // leave ends the supervisor when nobody is connected any more: they may have to
 // read, and to ask how it ended. Nobody else waits for this process.
 func (s *supervisor) leave() {
-	if late := s.late; late != nil && !s.first.awaits() {
-		s.late = nil
-		late()
+	if s.late != nil {
+		s.late()
 	}
 	if s.over && s.connections == 0 && s.events.idle() {
 		s.loop.Stop()

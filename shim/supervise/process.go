@@ -32,7 +32,8 @@ type process struct {
 }
 
 // newProcess makes what a process writes to and reads from, or goes on with it.
-func newProcess(l *loop.Loop, k *keeper.Keeper, id string, outputs, input bool) (*process, error) {
+// awaited says that a client is going to read the output from its beginning.
+func newProcess(l *loop.Loop, k *keeper.Keeper, id string, outputs, input, awaited bool) (*process, error) {
 	p := &process{id: id, loop: l, keeper: k, idle: func() {}}
 	for i := range p.outputs {
 		key := p.key(fmt.Sprintf("out%d", i))
@@ -49,6 +50,9 @@ func newProcess(l *loop.Loop, k *keeper.Keeper, id string, outputs, input bool) 
 			o.comeBack()
 		}
 		p.outputs[i] = o
+		if kept == nil && awaited {
+			o.read(awaitedReader, 0) // which is known before anybody knows the file
+		}
 		if kept == nil {
 			if err := k.Keep(key, o.file); err != nil {
 				return nil, err
@@ -145,15 +149,6 @@ func (p *process) readers() bool {
 // forget drops the calls of a connection that has ended.
 func (p *process) forget(peer ttrpc.Peer) {
 	p.pending = slices.DeleteFunc(p.pending, func(c *outputCall) bool { return c.peer == peer })
-}
-
-// await holds what is written for a client that is going to read it.
-func (p *process) await() {
-	for _, o := range p.outputs {
-		if o != nil {
-			o.read(awaitedReader, 0)
-		}
-	}
 }
 
 // claimed says that the client is there that was awaited.

@@ -103,7 +103,12 @@ func (s *supervisor) giveOutput(peer ttrpc.Peer, m *outputRequest, answer ttrpc.
 		s.peers[peer] = map[*process]string{}
 	}
 	s.peers[peer][p] = m.Reader
-	p.output(&outputCall{peer, m, func(r *outputReply, err error) { answer(r, err) }})
+	p.output(&outputCall{peer, m, func(r *outputReply, err error) {
+		answer(r, err)
+		if p == s.first && err == nil && r.Ended[0] && r.Ended[1] {
+			p.leave(m.Reader) // what was sent arrives, also when this process is killed
+		}
+	}})
 	if m.At[0] == 0 {
 		p.claimed()
 	}

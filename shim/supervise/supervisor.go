@@ -61,7 +61,7 @@ type supervisor struct {
 	failing  bool // what was created is given up
 	restart  *loop.Timer
 	kill     *loop.Timer // what becomes of one that does not stop
-	late     func()      // the end, when those who are awaited are there
+	late     func()      // goes on when nobody is waited for any more; see hold
 	over     bool        // the container has ended for good, and all is cleaned up
 	ends     []func()    // who waits for that
 	trim     *loop.Timer
@@ -174,20 +174,17 @@ func (s *supervisor) lock() error {
 // streams makes those of the container, and its log, or goes on with them; and
 // with those of further processes.
 func (s *supervisor) streams(awaited bool) (err error) {
-	if s.first, err = newProcess(s.loop, s.keeper, "", true, false); err != nil {
+	if s.first, err = newProcess(s.loop, s.keeper, "", true, false, awaited); err != nil {
 		return err
 	}
 	s.first.idle = s.leave
-	if awaited && s.keeper.Starts == 0 {
-		s.first.await()
-	}
 	for key := range s.keeper.Kept {
 		id, found := strings.CutPrefix(key, "own.")
 		id, out := strings.CutSuffix(id, ".out0")
 		if !found || !out || id == "" {
 			continue
 		}
-		if s.execs[id], err = newProcess(s.loop, s.keeper, id, true, false); err != nil {
+		if s.execs[id], err = newProcess(s.loop, s.keeper, id, true, false, false); err != nil {
 			return err
 		}
 	}
