@@ -35,7 +35,7 @@ SWEEP_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs sweep leaks kills demo install generate clean
+.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs sweep leaks kills demo demo-services install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -93,6 +93,9 @@ leaks: deps build ## make 1,200 containers twice, and look for what is left
 demo: deps build ## run a container from Debian's busybox, show its plan, and make an image of it
 	contrib/demo/busybox bin/davit
 	contrib/demo/image bin/davit bin/davit-shim
+
+demo-services: deps build ## run nginx and PostgreSQL from Debian's packages in containers, as root
+	contrib/demo/services bin/davit-shim
 
 install: build ## install programs, manual pages and completions below $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/bin bin/davit bin/davit-shim bin/containerd-shim-davit-v2
