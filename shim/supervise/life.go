@@ -177,6 +177,7 @@ func (s *supervisor) failed(cause error) {
 			switch {
 			case again:
 				s.state.Status = container.Restarting
+				s.state.RestartCount++ // once for each end
 			case s.state.StartedAt.IsZero():
 				s.state.Status = container.Created // Compat(moby): never ran
 			}
@@ -222,6 +223,7 @@ func (s *supervisor) exited(x engine.Exit) {
 		s.state.Pid, s.state.ExitCode, s.state.FinishedAt = 0, int(x.Status), x.At.UTC()
 		if s.wantsRestart(int(x.Status)) {
 			s.state.Status = container.Restarting
+			s.state.RestartCount++ // once for each end
 		}
 		s.save()
 		s.events.note("die", exitAttributes(x.Status))

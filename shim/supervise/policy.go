@@ -38,11 +38,7 @@ func (s *supervisor) startLater() {
 		s.backoff = 0
 	}
 	s.backoff = max(firstDelay, min(2*s.backoff, maxDelay))
-	s.restart = s.loop.After(s.backoff, func() {
-		s.state.RestartCount++
-		s.save()
-		s.launch()
-	})
+	s.restart = s.loop.After(s.backoff, s.launch)
 }
 
 // exitCodeOf is the exit status that stands for a program that could not be
