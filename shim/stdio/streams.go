@@ -152,6 +152,12 @@ func (s *Streams) Start(l *loop.Loop, closed func(names []string)) error {
 		if s.output[i] == nil {
 			continue
 		}
+		if spool := s.spool(i); spool != nil && s.sinks[i] == nil { // it was not kept in time
+			var err error
+			if s.sinks[i], err = duplicate(spool.File); err != nil {
+				return fmt.Errorf("copying the streams: %w", err)
+			}
+		}
 		s.pumps[i] = &pump{loop: l, src: s.output[i], dst: s.sinks[i], end: func() { s.ended(i) }}
 		if spool := s.spool(i); spool != nil {
 			s.pumps[i].room, s.pumps[i].wrote = spool.Room, spool.Moved
