@@ -92,7 +92,7 @@ leaks: deps build ## make 1,200 containers twice, and look for what is left
 
 demo: deps build ## run a container from Debian's busybox, show its plan, and make an image of it
 	contrib/demo/busybox bin/davit
-	contrib/demo/image bin/davit bin/davit-shim
+	contrib/demo/image bin/davit-shim
 
 demo-services: deps build ## run nginx and PostgreSQL from Debian's packages in containers, as root
 	contrib/demo/services bin/davit-shim
