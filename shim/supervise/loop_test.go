@@ -79,6 +79,10 @@ func TestKilledInLoops(t *testing.T) {
 	}
 }
 
+// mostKills is how many supervisors of one container are killed: one that never
+// lives longer than it needs to begin gets nowhere.
+const mostKills = 6
+
 // killing runs a container, and does something with it, while its supervisors are
 // killed. It returns what was written and the status.
 func (m *machine) killing(t *testing.T, c *container.Container, do func(*Client)) (string, int) {
@@ -87,13 +91,14 @@ func (m *machine) killing(t *testing.T, c *container.Container, do func(*Client)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		last := 0
-		for !over.Load() {
+		last, killed := 0, 0
+		for !over.Load() && killed < mostKills {
 			pid, err := m.supervisor(c)
 			if err == nil && pid != last && !over.Load() {
 				time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
 				unix.Kill(pid, unix.SIGKILL)
 				last = pid
+				killed++
 			}
 			time.Sleep(time.Millisecond)
 		}

@@ -32,7 +32,8 @@ func (s *supervisor) wantsRestart(status int) bool {
 	return false
 }
 
-// startLater starts the container again when it has waited.
+// startLater starts the container again when it has waited since its end, also
+// when a supervisor before this one was killed meanwhile.
 func (s *supervisor) startLater() {
 	if s.state.FinishedAt.Sub(s.state.StartedAt) >= ranWell {
 		s.backoff = 0
