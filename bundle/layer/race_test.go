@@ -188,12 +188,20 @@ func TestSwappingShows(t *testing.T) {
 	needRoot(t)
 	archive := raceLayers(t)[1]
 	for attack := range attacks {
-		_, _, differences := raced(t, attack, func(root string) error { return naive(root, archive) })
-		if len(differences) == 0 {
-			t.Errorf("%s: an unpacker that goes by paths changed nothing outside", attack)
+		shown := false
+		for round := 0; round < mostRounds && !shown; round++ {
+			_, _, differences := raced(t, attack, func(root string) error { return naive(root, archive) })
+			shown = len(differences) > 0
+		}
+		if !shown {
+			t.Errorf("%s: an unpacker that goes by paths changed nothing outside in %d rounds", attack, mostRounds)
 		}
 	}
 }
+
+// mostRounds is how often the attack is given a chance: on a machine that has
+// other work, the attacker may not get a turn in the moment that counts.
+const mostRounds = 50
 
 // naive unpacks by paths.
 func naive(root string, archive []byte) error {
