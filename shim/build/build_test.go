@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -310,11 +311,12 @@ func TestInterrupted(t *testing.T) {
 	y := newYard(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2e9)
 	defer cancel()
-	_, err := y.tryBuild(ctx, "FROM box\nRUN echo done >/done\nRUN sleep 1000 & sleep 1000")
+	wait := fmt.Sprintf("sleep 1%09d", os.Getpid()) // nobody else's
+	_, err := y.tryBuild(ctx, "FROM box\nRUN echo done >/done\nRUN "+wait+" & "+wait)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	out, _ := exec.Command("pgrep", "-fx", "sleep 1000").Output()
+	out, _ := exec.Command("pgrep", "-fx", wait).Output()
 	if len(out) > 0 {
 		t.Errorf("processes are left: %s", out)
 	}
