@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/logs"
 )
@@ -46,12 +47,8 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	if _, err := os.Stat("/bin/busybox"); err != nil {
-		t.Skip("needs /bin/busybox, of Debian's busybox-static")
-	}
+	needs.Root(t, "it makes containers")
+	needs.File(t, "/bin/busybox", "busybox-static")
 	store, err := container.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

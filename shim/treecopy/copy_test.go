@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // tree makes files below a directory: "dir/", "file=content", "link->target".
@@ -334,9 +336,7 @@ func TestMetadata(t *testing.T) {
 
 // Owners are those of the container: its root for what is copied to it.
 func TestOwners(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes files of others")
-	}
+	needs.Root(t, "it makes files of others")
 	src := tree(t, "dir/", "dir/f=1")
 	if err := os.Chown(src+"/dir/f", 7, 8); err != nil {
 		t.Fatal(err)
@@ -370,9 +370,7 @@ func TestOwners(t *testing.T) {
 // A file that is mounted in the container's namespace stays mounted: its content
 // is written.
 func TestMountedFileIsWritten(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts")
-	}
+	needs.Root(t, "it mounts")
 	root, src := tree(t, "etc/", "etc/hosts=below"), tree(t, "hosts=new", "mounted=old")
 	if err := unix.Mount(src+"/mounted", root+"/etc/hosts", "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
@@ -387,9 +385,7 @@ func TestMountedFileIsWritten(t *testing.T) {
 }
 
 func TestDevicesDoNotReachTheHost(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes a device")
-	}
+	needs.Root(t, "it makes a device")
 	src := tree(t)
 	if err := unix.Mknod(src+"/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))); err != nil {
 		t.Fatal(err)
