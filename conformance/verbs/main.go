@@ -2,7 +2,7 @@
 // words, side by side on the same image: time, processors and memory of what
 // people do all day.
 //
-//	verbs [-n ROUNDS] NAME=COMMAND...
+//	verbs [-n ROUNDS] [-cgroup VIEW] NAME=COMMAND...
 //
 // COMMAND may have flags, such as "podman=podman --runtime crun". Each program
 // gets directories of its own, which are removed at the end. It needs root, and a
@@ -16,14 +16,23 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/internal/view"
 )
 
 func main() {
 	rounds := flag.Int("n", 20, "how often each scenario is measured")
 	containers := flag.Int("containers", 200, "how many containers are listed")
 	only := flag.String("only", "", "measure only scenarios whose name has this in it")
+	cgroup := flag.String("cgroup", "host", "`VIEW` of the cgroups to measure in: v2 (cgroup2 alone), v1 (without the unified hierarchy), host (as it is)")
 	flag.Parse()
-	if err := run(flag.Args(), *rounds, *containers, *only); err != nil {
+	views, err := view.Parse(*cgroup)
+	for _, v := range views {
+		if err == nil {
+			err = view.In(v, func(string) error { return run(flag.Args(), *rounds, *containers, *only) })
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "verbs:", err)
 		os.Exit(1)
 	}
