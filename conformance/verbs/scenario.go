@@ -98,9 +98,9 @@ func dockerfile(e *engine) error {
 	if err := os.MkdirAll(e.context(), 0o755); err != nil {
 		return err
 	}
-	text := "FROM " + imageName + "\nENV A=1\nWORKDIR /work\nCOPY file .\n"
+	text := "FROM " + imageName + "\nENV A=1\nWORKDIR /steps\nCOPY file .\n"
 	for i := range 6 {
-		text += fmt.Sprintf("RUN echo %d >/work/%d\n", i, i)
+		text += fmt.Sprintf("RUN echo %d >/steps/%d\n", i, i)
 	}
 	if err := os.WriteFile(filepath.Join(e.context(), "file"), []byte("content\n"), 0o644); err != nil {
 		return err
