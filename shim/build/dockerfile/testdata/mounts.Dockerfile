@@ -1,6 +1,6 @@
 FROM debian
 ARG WHERE=/cache
-WORKDIR /work
+WORKDIR /source
 RUN --mount=type=cache,id=apt,target=$WHERE,sharing=locked,uid=7,mode=0700 \
     --mount=type=tmpfs,target=tmp,size=1m \
     --mount=type=secret,id=token \
