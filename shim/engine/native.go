@@ -145,8 +145,12 @@ func (n *native) update(id string, r *specs.LinuxResources) error {
 }
 
 func (n *native) checkpoint(id string, o CheckpointOptions) error {
-	if len(o.EmptyNamespaces) > 0 {
-		return refuse(Unimplemented, "checkpoints with empty namespaces: not implemented")
+	for _, name := range o.EmptyNamespaces {
+		// libcontainer always leaves the network to whoever restores.
+		// Compat(runc): no other namespace can be empty.
+		if name != "network" {
+			return refuse(InvalidArgument, "namespace %q is not supported: invalid argument", name)
+		}
 	}
 	mode, err := criu.ParseCgroupMode(o.CgroupsMode)
 	if err != nil {
