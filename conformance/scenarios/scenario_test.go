@@ -89,7 +89,7 @@ func runAll(t *testing.T, both []*instance, all []scenario) {
 // judge runs the script and compares what it prints.
 func (s scenario) judge(t *testing.T, i *instance) {
 	if why, _ := s.run(t, i, "unless."+i.name); why != "" {
-		t.Skip(strings.TrimSpace(why))
+		t.Skip(strings.TrimSpace(why)) // the scenario's own reason, which it found out on this machine
 	}
 	got, log := s.run(t, i, "script")
 	if testing.Verbose() {

@@ -200,7 +200,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 		t.Skip("runs in TestRootless")
 	}
 	if reason := host.UserNSRefusal(); reason != "" && os.Getenv(settingVar) == "" {
-		t.Skip("needs user namespaces: " + reason)
+		needs.Kernel(t, needs.UserNamespaces, errors.New(reason))
 	}
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = append(os.Environ(), programVar+"=1", "KEPT=a b")

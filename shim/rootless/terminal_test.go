@@ -17,7 +17,7 @@ func TestUserTypesInterrupt(t *testing.T) {
 	cmd := command(t, "signals")
 	pty, name, err := console.NewPty()
 	if os.IsPermission(err) && os.Getenv(settingVar) == "" {
-		t.Skip("needs a /dev/ptmx that users may open: runs in TestRootless")
+		t.Skip("this machine's /dev/ptmx is root's alone: runs in TestRootless, which makes another")
 	}
 	if err != nil {
 		t.Fatal(err)
