@@ -75,27 +75,7 @@ func (r *reader) follow(ctx context.Context) error {
 		return err
 	}
 	defer watch.Close()
-	var until <-chan time.Time
-	if !r.q.Until.IsZero() {
-		timer := time.NewTimer(time.Until(r.q.Until))
-		defer timer.Stop()
-		until = timer.C
-	}
-	for {
-		if err := r.catchUp(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-until:
-			return r.catchUp(ctx)
-		case _, open := <-watch.Changes():
-			if !open {
-				return watch.Err()
-			}
-		}
-	}
+	return watch.Follow(ctx, r.q.Until, nil, r.catchUp)
 }
 
 // catchUp reads up to the end of the newest file. Newer files are looked for

@@ -5,34 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 )
 
 // follow reads what is there, and then what comes.
 func (r *reader) follow(ctx context.Context) error {
-	var until <-chan time.Time
-	if !r.q.Until.IsZero() {
-		timer := time.NewTimer(time.Until(r.q.Until))
-		defer timer.Stop()
-		until = timer.C
-	}
-	for {
-		if err := r.catchUp(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-until:
-			return r.catchUp(ctx)
-		case <-r.q.Ended:
-			return r.catchUp(ctx)
-		case _, open := <-r.watch.Changes():
-			if !open {
-				return fmt.Errorf("following log: %w", r.watch.Err())
-			}
-		}
-	}
+	return r.watch.Follow(ctx, r.q.Until, r.q.Ended, r.catchUp)
 }
 
 // catchUp reads up to the end of the newest file. Newer files are looked for

@@ -54,7 +54,7 @@ func New(mode string, w io.Writer) (*Meter, error) {
 func viewOf(mode string, w io.Writer) (view, error) {
 	switch mode {
 	case "auto":
-		if isTerminal(w) {
+		if IsTerminal(w) {
 			return newBars(w), nil
 		}
 		return lines{w}, nil
@@ -70,7 +70,8 @@ func viewOf(mode string, w io.Writer) (view, error) {
 	return nil, fmt.Errorf("--progress %q: it is auto, tty, plain, json or none", mode)
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal tells whether what is written is seen on a terminal.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

@@ -4,15 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/davit-containers/davit/shim/build"
 	"github.com/davit-containers/davit/shim/listing"
+	"github.com/davit-containers/davit/shim/meter"
 )
 
 // Modes are what --progress may be.
@@ -43,7 +41,7 @@ type step struct {
 func New(mode string, w io.Writer) (*Screen, error) {
 	s := &Screen{steps: map[int]*step{}}
 	switch {
-	case mode == "tty", mode == "auto" && isTerminal(w):
+	case mode == "tty", mode == "auto" && meter.IsTerminal(w):
 		s.view = newTerminal(w)
 	case mode == "plain", mode == "auto":
 		s.view = plain{w}
@@ -55,15 +53,6 @@ func New(mode string, w io.Writer) (*Screen, error) {
 		return nil, fmt.Errorf("--progress %q: it is auto, tty, plain, json or none", mode)
 	}
 	return s, nil
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }
 
 // Show takes an event. It may be called from several goroutines at once.

@@ -6,8 +6,10 @@
 package dirwatch
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +45,35 @@ func (w *Watch) Err() error { return w.err }
 
 // Close ends the watch.
 func (w *Watch) Close() { w.f.Close() }
+
+// Follow calls look now and after each change, until it fails, ctx is done, whose
+// error it returns, or there will be no more: at a time, which is never when it is
+// zero, or when ended is closed. Then it looks once more.
+func (w *Watch) Follow(ctx context.Context, until time.Time, ended <-chan struct{}, look func(context.Context) error) error {
+	var late <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		if err := look(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return look(ctx)
+		case <-ended:
+			return look(ctx)
+		case _, open := <-w.changes:
+			if !open {
+				return w.err
+			}
+		}
+	}
+}
 
 // run turns any number of events into one.
 func (w *Watch) run() {
