@@ -26,6 +26,24 @@ await() {
   rm "await.$$"
 }
 
+# subscribed IMAGE: returns when containerd's events come on descriptor 7: nothing
+# says so but an event, so the image gets labels until one is seen.
+subscribed() {
+  (
+    n=0
+    until [ -e seen ]; do
+      n=$((n + 1))
+      engine image label "$1" "seen.$C=$n" >/dev/null
+    done
+  ) &
+  labels=$!
+  while read -r line; do
+    case $line in *"/images/update"*) break ;; esac
+  done <&7
+  : >seen
+  wait "$labels"
+}
+
 # up NAME ARGUMENT...: a container that waits until it is stopped.
 up() {
   name=$1
