@@ -136,10 +136,19 @@ func (s *sweep) checkList(told report) error {
 		return nil
 	}
 	now, err := s.state()
-	if err == nil && now.Status != listed.Status {
+	if err == nil && now.Status != listed.Status && !passes(told.Status, listed.Status, now.Status) {
 		err = fmt.Errorf("state says %s, then list %s, then state %s", told.Status, listed.Status, now.Status)
 	}
 	return err
+}
+
+// passes tells whether a container whose command was killed can have had these
+// states one after the other: its stage and its program may go on.
+func passes(states ...string) bool {
+	life := []string{nothing, "creating", "created", "running", "stopped"}
+	return slices.IsSortedFunc(states, func(a, b string) int {
+		return slices.Index(life, a) - slices.Index(life, b)
+	})
 }
 
 // checkStart starts a container that is said to be created. Where the killed

@@ -146,6 +146,19 @@ func TestSweepFinds(t *testing.T) {
 	}
 }
 
+func TestPasses(t *testing.T) {
+	tests := map[string]bool{
+		"created running stopped": true, "created stopped stopped": true, "creating created running": true,
+		"created nothing created": false, "stopped running stopped": false, "running created running": false,
+	}
+	for states, want := range tests {
+		words := strings.Fields(states)
+		if got := passes(words...); got != want {
+			t.Errorf("%s: got %v, want %v", states, got, want)
+		}
+	}
+}
+
 // removeCgroups removes what the second of those runtimes leaves.
 func removeCgroups() {
 	for _, pattern := range []string{"/sys/fs/cgroup/sweep-%d-*", "/sys/fs/cgroup/devices/sweep-%d-*"} {
