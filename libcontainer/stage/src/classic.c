@@ -3,8 +3,6 @@
  * over the root, out of the way of every walk, and is moved from there; paths
  * are of descriptors, by the verified proc, so that no name is looked up
  * twice. */
-#include <linux/mount.h>
-#include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sys/mount.h>
 
@@ -12,44 +10,21 @@
 
 static char place[MAX_PATH]; /* of what is in hand; empty where nothing is */
 
-struct fd_path { char text[40]; };
-
-static const char *path_of(int fd, struct fd_path *p)
-{
-	char digits[24];
-	strcpy(p->text, "self/fd/");
-	return strcat(p->text, decimal(fd, digits));
-}
-
-/* mount_fds is mount(2) between descriptors. */
-int mount_fds(int from, int to, const char *type, unsigned long flags, const char *data)
-{
-	struct fd_path a, b;
-	int cwd = open(".", O_PATH | O_CLOEXEC);
-	if (cwd < 0 || fchdir(file_fd(0)))
-		return closing(cwd, -1);
-	int failed = mount(from < 0 ? type : path_of(from, &a), path_of(to, &b), type, flags, data);
-	int error = errno;
-	fchdir(cwd);
-	errno = error;
-	return closing(cwd, failed);
-}
-
 /* make_place makes the place, over the root and below it. */
-static int make_place(const char *root, int is_dir)
+static int make_place(int is_dir)
 {
-	if (strlen(root) + sizeof "/hand" > sizeof place)
+	if (strlen(root_path) + sizeof "/hand" > sizeof place)
 		return path_too_long();
-	if (mount("hand", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700"))
+	if (mount("hand", root_path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700"))
 		return -1;
-	strcat(strcpy(place, root), "/hand");
-	if (mount(NULL, root, NULL, MS_PRIVATE, NULL))
+	strcat(strcpy(place, root_path), "/hand");
+	if (mount(NULL, root_path, NULL, MS_PRIVATE, NULL))
 		return -1;
 	return is_dir ? mkdir(place, 0700) : mknod(place, S_IFREG | 0600, 0);
 }
 
 /* classic_drop takes the place away, and what was not moved from there. */
-int classic_drop(int result)
+static int classic_drop(int result)
 {
 	int error = errno;
 	if (place[0]) {
@@ -96,22 +71,22 @@ static int no_place(void)
 }
 
 /* classic_fs gives a new file system. */
-int classic_fs(const char *root, const char *source, const char *type, unsigned long flags, const char *data)
+int classic_fs(const char *type, const char *source, unsigned long flags, const char *data)
 {
-	if (!root)
+	if (!root_path)
 		return no_place();
-	if (make_place(root, 1))
+	if (make_place(1))
 		return classic_drop(-1);
 	return in_hand(mount(source, place, type, flags, data));
 }
 
 /* classic_clone gives a copy of what is mounted where a descriptor leads to. */
-int classic_clone(const char *root, int from, unsigned flags)
+int classic_clone(int from, unsigned flags)
 {
 	struct stat st;
-	if (!root)
+	if (!root_path)
 		return no_place();
-	if (fstat(from, &st) || make_place(root, S_ISDIR(st.st_mode)))
+	if (fstat(from, &st) || make_place(S_ISDIR(st.st_mode)))
 		return classic_drop(-1);
 	int to = open(place, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int failed = to < 0 || mount_fds(from, to, NULL, MS_BIND | (flags & AT_RECURSIVE ? MS_REC : 0), NULL);

@@ -17,9 +17,7 @@ enum { ATTACH_PLAIN = 1, ATTACH_ON_PROC = 2, ATTACH_ONLY_PROC = 4 };
 enum { ATTR_RECURSIVE = 1 };
 
 int tree_fd = -1;
-static const char *root_path;
-static int empty_fd = -1, empty_used, tree_attached;
-static char empty_data[4096]; /* of the empty directories, where each is mounted by itself */
+static int tree_attached;
 
 int hold_tree(int fd)
 {
@@ -30,14 +28,24 @@ int hold_tree(int fd)
 	return fd < 0 ? -1 : 0;
 }
 
-static int move_to(int tree, int dest)
+int op_take_tree(const struct step *s)
+{
+	int fd;
+	if (ask("sync", str(s, 0), -1, &fd))
+		return -1;
+	if (fd < 0)
+		return note(EBADF, "no mount came with the answer");
+	return hold_tree(fd);
+}
+
+int move_to(int tree, int dest)
 {
 	if (refuses_mounts())
 		return classic_move(tree, dest);
 	return sys(move_mount, tree, "", dest, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-static int clone_tree(int fd, const char *path, unsigned flags)
+int clone_tree(int fd, const char *path, unsigned flags)
 {
 	return sys(open_tree, fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 }
@@ -46,16 +54,11 @@ static int clone_tree(int fd, const char *path, unsigned flags)
 static int open_source(const char *path, unsigned flags)
 {
 	int from = open(path, O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
-	return from < 0 ? -1 : closing(from, classic_clone(root_path, from, flags));
-}
-
-static int set_attributes(int fd, struct mount_attr attr, int recursive)
-{
-	return do_mount_setattr(fd, &attr, recursive);
+	return from < 0 ? -1 : closing(from, classic_clone(from, flags));
 }
 
 /* note_fs keeps what the file system says of the failure. */
-static int note_fs(int fs)
+int note_fs(int fs)
 {
 	char text[512];
 	int error = errno; /* which read changes */
@@ -66,7 +69,7 @@ static int note_fs(int fs)
 	return closing(fs, -1);
 }
 
-static int configure(int fs, char **options)
+int configure(int fs, char **options)
 {
 	for (; *options; options++) {
 		char *value = strchr(*options, '=');
@@ -110,9 +113,9 @@ static int inherit_mode(int fs, const char *dest)
 static int hold_classic(const char *type, const char *source, unsigned long flags, const char *data, uint64_t attributes)
 {
 	struct mount_attr attr = { .attr_set = attributes };
-	if (hold_tree(classic_fs(root_path, source, type, flags, data)))
+	if (hold_tree(classic_fs(type, source, flags, data)))
 		return -1;
-	return refuses_attributes() ? attributes_later(&attr, 0, 0) : set_attributes(tree_fd, attr, 0);
+	return refuses_attributes() ? attributes_later(&attr, 0, 0) : do_mount_setattr(tree_fd, &attr, 0);
 }
 
 static int new_classic(const struct step *s)
@@ -161,7 +164,7 @@ int op_mount_fs(const struct step *s)
 	errno = error;
 	if (failed)
 		return -1;
-	return refuses_attributes() ? attributes_later(&attr, 0, 0) : set_attributes(tree_fd, attr, 0);
+	return refuses_attributes() ? attributes_later(&attr, 0, 0) : do_mount_setattr(tree_fd, &attr, 0);
 }
 
 int op_open_tree(const struct step *s)
@@ -174,7 +177,7 @@ int op_map_tree(const struct step *s)
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = file_fd(num(s, 0)) };
 	if (refuses_mounts())
 		return note(ENOSYS, "open_tree(2) is refused here, and nothing stands in for it");
-	return set_attributes(tree_fd, attr, num(s, 1));
+	return do_mount_setattr(tree_fd, &attr, num(s, 1));
 }
 
 /* What the options do not name is reset too, unless it is locked by the
@@ -188,10 +191,10 @@ int op_set_attributes(const struct step *s)
 		attr.attr_clr = num(s, 1);
 		return attributes_later(&attr, num(s, 2), recursive);
 	}
-	int failed = set_attributes(tree_fd, attr, recursive);
+	int failed = do_mount_setattr(tree_fd, &attr, recursive);
 	if (failed && errno == EPERM && num(s, 2)) {
 		attr.attr_clr = num(s, 1) | (num(s, 2) & MOUNT_ATTR_NOSYMFOLLOW);
-		failed = set_attributes(tree_fd, attr, recursive);
+		failed = do_mount_setattr(tree_fd, &attr, recursive);
 	}
 	return failed;
 }
@@ -202,7 +205,7 @@ int op_set_attributes_at(const struct step *s)
 	if (fd < 0)
 		return -1;
 	struct mount_attr attr = { num(s, 1), num(s, 2), num(s, 3), 0 };
-	return closing(fd, set_attributes(fd, attr, num(s, 4) & ATTR_RECURSIVE));
+	return closing(fd, do_mount_setattr(fd, &attr, num(s, 4) & ATTR_RECURSIVE));
 }
 
 int op_reconfigure(const struct step *s)
@@ -326,164 +329,3 @@ int op_label(const struct step *s)
 }
 
 int op_propagate(const struct step *s) { return mount(NULL, str(s, 0), NULL, num(s, 1), NULL); }
-
-/* isolate makes the mount that holds the path private where it is shared: a
- * shared parent cannot be pivoted from, and would carry our mounts to the host. */
-static int isolate(const char *path)
-{
-	char at[4096];
-	if (strlen(path) >= sizeof at)
-		return note(ENAMETOOLONG, "");
-	strcpy(at, path);
-	while (mount(NULL, at, NULL, MS_PRIVATE, NULL)) {
-		char *slash = strrchr(at, '/');
-		if (errno != EINVAL || !slash || !at[1])
-			return -1;
-		slash[slash == at] = 0;
-	}
-	return 0;
-}
-
-enum { ROOT_OPEN, ROOT_MOUNT, ROOT_ISOLATED, ROOT_ON_HOST };
-
-/* op_root mounts the root onto itself, or only opens it: see the values of
- * ROOT_*. Hooks that come before the root is entered find themselves in it. */
-int op_root(const struct step *s)
-{
-	const char *path = root_path = str(s, 0);
-	if (num(s, 1) != ROOT_OPEN) {
-		if (num(s, 1) == ROOT_ISOLATED && isolate(path))
-			return -1;
-		if (refuses_mounts() && mount(path, path, NULL, MS_BIND | MS_REC, NULL))
-			return -1;
-		if (!refuses_mounts() && hold_tree(clone_tree(AT_FDCWD, path, AT_RECURSIVE)))
-			return -1;
-		if (!refuses_mounts() && sys(move_mount, tree_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS))
-			return -1;
-		if (num(s, 1) == ROOT_ON_HOST && mount(NULL, path, NULL, MS_PRIVATE | MS_REC, NULL))
-			return -1;
-	}
-	root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root_fd < 0 ? -1 : fchdir(root_fd);
-}
-
-int op_empty(const struct step *s)
-{
-	if (refuses_mounts())
-		return classic_options(list(s, 0), empty_data) == ~0UL ? -1 : 0;
-	int fs = sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return -1;
-	if (configure(fs, list(s, 0)) || sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		return note_fs(fs);
-	empty_fd = sys(fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	close(fs);
-	return empty_fd < 0 ? -1 : 0;
-}
-
-/* open_null opens what hides a file. */
-static int open_null(void)
-{
-	int null = in_root("/dev/null", O_PATH | O_NOFOLLOW, 0);
-	if (null < 0)
-		return note(errno, "opening /dev/null to mask with");
-	if (!is_null_device(null))
-		return closing(null, note(EINVAL, "container's /dev/null is invalid: it is not the null device"));
-	return null;
-}
-
-static int mask_classic(int fd, int is_dir)
-{
-	if (is_dir)
-		return mount_fds(-1, fd, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, empty_data);
-	int null = open_null();
-	return null < 0 ? -1 : closing(null, mount_fds(null, fd, NULL, MS_BIND, NULL));
-}
-
-/* mask_tree is what hides: the empty directory itself at first, since a
- * detached mount cannot be cloned, and clones of it from then on; for a file
- * the null device. */
-static int mask_tree(int is_dir)
-{
-	if (is_dir && !empty_used++)
-		return empty_fd;
-	if (is_dir)
-		return clone_tree(empty_fd, "", AT_EMPTY_PATH);
-	int null = open_null();
-	if (null < 0)
-		return -1;
-	int tree = clone_tree(null, "", AT_EMPTY_PATH);
-	close(null);
-	return tree;
-}
-
-int op_mask(const struct step *s)
-{
-	struct stat st;
-	int fd = in_kept(str(s, 0));
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	if (fstat(fd, &st))
-		return -1;
-	if (refuses_mounts())
-		return closing(fd, mask_classic(fd, S_ISDIR(st.st_mode)));
-	int tree = mask_tree(S_ISDIR(st.st_mode));
-	if (tree < 0 || move_to(tree, fd))
-		return -1;
-	if (tree != empty_fd)
-		close(tree);
-	return close(fd);
-}
-
-int op_read_only(const struct step *s)
-{
-	int fd = in_kept(str(s, 0));
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	int classic = refuses_mounts(), late = refuses_attributes(); /* then only what is attached can be changed */
-	if (classic && mount_fds(fd, fd, NULL, MS_BIND | MS_REC, NULL))
-		return -1;
-	int tree = classic ? on_top(fd, str(s, 0)) : clone_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
-	if (tree < 0 || (!late && set_attributes(tree, attr, 1)) || (!classic && move_to(tree, fd)))
-		return -1;
-	if (late && (set_attributes(tree, attr, 0) || read_only_below(tree)))
-		return -1;
-	close(tree);
-	return close(fd);
-}
-
-static int detach_old(int old)
-{
-	return fchdir(old) || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) || umount2(".", MNT_DETACH) || chdir("/") ? -1 : 0;
-}
-
-int op_pivot(const struct step *s)
-{
-	(void)s;
-	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (old < 0 || fchdir(root_fd) || sys(pivot_root, ".", ".") || detach_old(old))
-		return -1;
-	return close(old);
-}
-
-int op_chroot(const struct step *s)
-{
-	(void)s;
-	return fchdir(root_fd) || chroot(".") || chdir("/") ? -1 : 0;
-}
-
-/* op_move_root hides the host's whole proc and sysfs first: seen after
- * chroot, they would allow the container to mount its own unmasked. */
-int op_move_root(const struct step *s)
-{
-	for (char **hide = list(s, 0); *hide; hide++) {
-		if (mount(NULL, *hide, NULL, MS_SLAVE | MS_REC, NULL) && errno == ENOENT)
-			continue;
-		if (umount2(*hide, MNT_DETACH) && mount("tmpfs", *hide, "tmpfs", 0, NULL))
-			return -1;
-	}
-	if (fchdir(root_fd) || mount(".", "/", NULL, MS_MOVE, NULL))
-		return -1;
-	return op_chroot(s);
-}

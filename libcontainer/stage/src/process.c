@@ -1,12 +1,8 @@
-/* The process: namespaces, limits, scheduling, identity, rights. */
-#include <grp.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
+/* The process: namespaces, limits, scheduling, its place. */
 #include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,7 +23,6 @@ int op_domainname(const struct step *s) { return setdomainname(str(s, 0), strlen
 int op_umask(const struct step *s) { umask(num(s, 0)); return 0; }
 int op_io_priority(const struct step *s) { return sys(ioprio_set, 1, 0, (int)num(s, 0)); }
 int op_personality(const struct step *s) { return personality(num(s, 0)) < 0 ? -1 : 0; }
-int op_no_new_privileges(const struct step *s) { (void)s; return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 /* The loopback device of a new network namespace is down. */
 int op_loopback(const struct step *s)
@@ -55,13 +50,6 @@ int op_session(const struct step *s)
 {
 	(void)s;
 	return setsid() < 0 && errno != EPERM ? -1 : 0;
-}
-
-int op_become(const struct step *s)
-{
-	uid_t uid = num(s, 0);
-	gid_t gid = num(s, 1);
-	return sys(setresgid, gid, gid, gid) || sys(setresuid, uid, uid, uid) ? -1 : 0;
 }
 
 /* op_fork leaves the rest of the steps to a child, which is the parent's own
@@ -181,27 +169,6 @@ int op_memory_policy(const struct step *s)
 	return sys(set_mempolicy, (int)num(s, 0), size ? nodes : NULL, (unsigned long)num(s, 2));
 }
 
-/* setgroups_denied: the user namespace is one that was joined, of someone who
- * maps himself alone. It is asked before the host's proc is left. */
-static int setgroups_denied(void)
-{
-	static int denied = -1;
-	char text[8] = "";
-	if (denied >= 0)
-		return denied;
-	int fd = openat(file_fd(0), "self/setgroups", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	return denied = closing(fd, n >= 4 && !memcmp(text, "deny", 4));
-}
-
-/* op_leave_proc gives the place of the host's proc to what is no directory. */
-int op_leave_proc(const struct step *s)
-{
-	(void)s;
-	setgroups_denied();
-	return dup3(control_fd, file_fd(0), O_CLOEXEC) < 0 ? -1 : 0;
-}
-
 /* op_own_proc puts there a proc of the pid namespace that the process is in,
  * of which whoever reaches it knows all: it has the processes alone.
  * Linux 5.8: subset=pid. */
@@ -213,75 +180,6 @@ int op_own_proc(const struct step *s)
 		tree = sys(fsmount, fs, FSMOUNT_CLOEXEC, 0);
 	closing(fs, 0);
 	return tree < 0 ? -1 : closing(tree, dup3(tree, file_fd(0), O_CLOEXEC) < 0 ? -1 : 0);
-}
-
-/* No groups and no right to drop those that are there: they stay. */
-int op_groups(const struct step *s)
-{
-	size_t size;
-	const gid_t *gids = bytes(s, 0, &size);
-	int failed = sys(setgroups, size / sizeof *gids, gids);
-	if (failed && errno == EPERM && setgroups_denied()) {
-		if (!size)
-			return 0;
-		return note(EPERM, "cannot set any additional groups in a rootless container");
-	}
-	return failed;
-}
-
-int op_user(const struct step *s)
-{
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-		return -1;
-	if (op_become(s))
-		return errno == EINVAL ? note(EINVAL, "the id is not mapped in the user namespace") : -1;
-	return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
-}
-
-int op_bounding_set(const struct step *s)
-{
-	uint64_t keep = num(s, 0);
-	for (int i = 0; i < 64; i++) {
-		if (keep >> i & 1 || !prctl(PR_CAPBSET_DROP, i, 0, 0, 0))
-			continue;
-		if (errno == EINVAL)
-			return 0; /* beyond the last */
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) > 0)
-			return note(EPERM, "dropping from the bounding set");
-	}
-	return 0;
-}
-
-int op_capabilities(const struct step *s)
-{
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct sets[2];
-	uint64_t ambient = num(s, 3);
-	for (int i = 0; i < 2; i++)
-		sets[i] = (struct __user_cap_data_struct){ num(s, 0) >> 32 * i, num(s, 1) >> 32 * i, num(s, 2) >> 32 * i };
-	if (sys(capset, &head, sets))
-		return -1;
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (int i = 0; i < 64; i++)
-		if (ambient >> i & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0))
-			return note(errno, "raising an ambient capability");
-	return 0;
-}
-
-int op_seccomp(const struct step *s)
-{
-	size_t size;
-	struct sock_fprog program = { .filter = (struct sock_filter *)bytes(s, 0, &size) };
-	if (size / sizeof *program.filter > BPF_MAXINSNS)
-		return note(E2BIG, "the filter has more than 4096 instructions");
-	program.len = size / sizeof *program.filter;
-	int fd = sys(seccomp, SECCOMP_SET_MODE_FILTER, (unsigned)num(s, 1), &program);
-	if (fd < 0)
-		return -1;
-	stop_clock(); /* it may take a system call, which the filter may forbid */
-	if (!num(s, 2))
-		return 0;
-	return ask("sync", "seccomp", fd, NULL) ? -1 : close(fd);
 }
 
 /* The working directory, with root's rights or else with the user's. It must

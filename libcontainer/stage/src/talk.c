@@ -8,44 +8,6 @@
 
 int control_fd = -1;
 
-static char noted[NOTE_SIZE];
-
-/* note keeps a text for the failure that follows, and sets errno. */
-int note(int error, const char *text)
-{
-	note_bytes(text, strlen(text));
-	errno = error;
-	return -1;
-}
-
-void note_bytes(const char *text, size_t size)
-{
-	size_t used = strlen(noted);
-	if (size > sizeof noted - 1 - used)
-		size = sizeof noted - 1 - used;
-	memcpy(noted + used, text, size);
-	noted[used + size] = 0;
-}
-
-int note_clear(void)
-{
-	noted[0] = 0;
-	return 0;
-}
-
-const char *decimal(int64_t n, char buf[24])
-{
-	char *p = buf + 23;
-	uint64_t u = n < 0 ? -(uint64_t)n : (uint64_t)n;
-	*p = 0;
-	do
-		*--p = '0' + u % 10;
-	while (u /= 10);
-	if (n < 0)
-		*--p = '-';
-	return p;
-}
-
 union fd_message {
 	struct cmsghdr head;
 	char space[CMSG_SPACE(sizeof(int))];
@@ -121,7 +83,7 @@ int await_start(int listener)
 void report_failure(uint32_t step)
 {
 	char text[TALK_SIZE], number[24];
-	const char *words[] = { decimal(step, number), " ", NULL, " ", noted };
+	const char *words[] = { decimal(step, number), " ", NULL, " ", noted_text() };
 	char code[24];
 	words[2] = decimal(errno, code);
 	size_t used = 0;
@@ -136,13 +98,3 @@ void report_failure(uint32_t step)
 
 int op_sync(const struct step *s) { return ask("sync", str(s, 0), -1, NULL); }
 int op_ready(const struct step *s) { (void)s; return ask("ready", "", -1, NULL); }
-
-int op_take_tree(const struct step *s)
-{
-	int fd;
-	if (ask("sync", str(s, 0), -1, &fd))
-		return -1;
-	if (fd < 0)
-		return note(EBADF, "no mount came with the answer");
-	return hold_tree(fd);
-}

@@ -1,5 +1,7 @@
 /* Decoding the plan: every offset is checked once, before any step runs.
  * The format is described in plan/wire.go. */
+#include <sys/mman.h>
+
 #include "stage.h"
 
 enum { MAGIC = 0x54495644, MAX_STEPS = 1 << 20 };
@@ -13,6 +15,7 @@ static const struct header *head;
 static const struct step *steps;
 static const uint64_t *values;
 static size_t fixed; /* where the blob begins */
+static int files;    /* the first of the plan's files */
 
 #define SIGNATURE(name, signature) signature,
 static const char *const signatures[] = { OPERATIONS(SIGNATURE) };
@@ -93,6 +96,22 @@ int wire_decode(void *plan, size_t size)
 	}
 	return 0;
 }
+
+/* wire_load reads the plan from its memfd. */
+int wire_load(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st))
+		return -1;
+	void *plan = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (plan == MAP_FAILED)
+		return -1;
+	files = fd + 1;
+	return wire_decode(plan, st.st_size);
+}
+
+/* file_fd is the descriptor of one of the plan's files. */
+int file_fd(int64_t index) { return files + (int)index; }
 
 uint32_t wire_steps(void) { return head->steps; }
 const struct step *wire_step(uint32_t i) { return &steps[i]; }
