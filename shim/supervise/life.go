@@ -182,6 +182,9 @@ func (s *supervisor) failed(cause error) {
 				s.state.Status = container.Created // Compat(moby): never ran
 			}
 			s.save()
+			if s.answer == nil {
+				s.first.unawait() // who would read is told that there is nothing
+			}
 			s.tellReady(&readyReply{Error: cause.Error()})
 			s.first.exited(uint32(s.state.ExitCode))
 			s.next(int64(s.state.ExitCode))

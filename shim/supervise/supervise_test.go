@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/davit-containers/davit/shim/container"
 )
@@ -83,10 +84,17 @@ func TestStartFails(t *testing.T) {
 	if err := os.Remove(c.Bundle() + "/rootfs/bin/sh"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Start(t.Context(), c, StartOptions{})
+	_, err := Start(t.Context(), c, StartOptions{Attach: true})
+	failedAt := time.Now()
 	var failed *StartError
 	if !errors.As(err, &failed) || failed.ExitCode() != 127 {
 		t.Errorf("%v", err)
+	}
+	if err := free(c); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(failedAt); took >= returnTime/2 {
+		t.Errorf("the end took %v: a reader was awaited, of whom there is none", took)
 	}
 	s, err := c.State()
 	if err != nil || s.Status != container.Created || s.ExitCode != 127 || s.Error == "" {
