@@ -15,6 +15,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/config"
 	"github.com/davit-containers/davit/bundle/progress"
+	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/bundledir"
 	"github.com/davit-containers/davit/shim/container"
@@ -111,7 +112,7 @@ func (b *building) build(ctx context.Context) (err error) {
 		}
 	}
 	_, err = bundledir.Make(ctx, bundledir.Wanted{
-		Store: b.Images, Image: b.Image, Name: b.record().ImageName, Dir: b.Bundle(), Form: b.Form,
+		Store: b.Images, Image: b.Image, Name: b.record().ImageName, Dir: b.Bundle(), Form: b.Form, Memory: rootfs.MemoryIn(b.Images.Root()),
 		User: b.User, Groups: b.Groups, Options: b.Options.Options, Facts: b.Facts,
 		Inside: b.Inside, OneOwner: b.OneOwner, Remounted: true, Progress: b.Progress, Finish: b.finish,
 	})

@@ -106,7 +106,7 @@ func Build(ctx context.Context, o Options) (img *store.Image, err error) {
 
 // begin opens what a build needs.
 func begin(ctx context.Context, o Options) (*builder, error) {
-	support, err := rootfs.Probe(ctx, o.Store.Root())
+	support, err := rootfs.MemoryIn(o.Store.Root()).Probe(ctx, o.Store.Root())
 	if err != nil {
 		return nil, err
 	}

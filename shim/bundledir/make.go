@@ -28,6 +28,8 @@ type Wanted struct {
 	Dir string
 	// Form is that of the root file system, "" for what works here.
 	Form Form
+	// Memory remembers which form works; "" tries it out.
+	Memory rootfs.Memory
 	// Volatile mounts without syncs.
 	Volatile bool
 	// User and Groups are looked up in the image; "" is the image's user.
@@ -174,7 +176,7 @@ func makeVolumes(root *os.File, volumes []string) error {
 
 // makeRootfs unpacks what is missing of the layers, and puts them together.
 func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
-	support, err := rootfs.Probe(ctx, b.Dir)
+	support, err := w.Memory.Probe(ctx, b.Dir)
 	if err != nil {
 		return err
 	}
@@ -201,8 +203,8 @@ func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
 	}
 	if b.Form == Plain {
 		err = rootfs.Plain(ctx, rootfs.PlainSpec{Lower: b.Lower, Target: b.Rootfs(), Userxattr: b.Userxattr})
-	} else {
-		err = b.Mount(ctx)
+	} else if err = b.Mount(ctx); err != nil {
+		w.Memory.Forget()
 	}
 	return errors.Join(err, layers.Close())
 }
