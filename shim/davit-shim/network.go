@@ -18,7 +18,9 @@ func (p *program) networkCommand() *cobra.Command {
 other by name. The network "bridge", of containers that name none, is made when the
 first of them comes. Besides networks, --network takes none, host, container:NAME,
 and pasta or slirp4netns, which need no network to be made.`,
+		(*program).networkConnectCommand,
 		(*program).networkCreateCommand,
+		(*program).networkDisconnectCommand,
 		(*program).networkInspectCommand,
 		(*program).networkListCommand,
 		(*program).networkPruneCommand,

@@ -27,8 +27,7 @@ func (p *program) updateCommand() *cobra.Command {
 		Use:   "update CONTAINER...",
 		Short: "change the limits of containers, and when they are started again",
 		Long: `Changes what the flags say, and leaves the rest as it is: of containers that run at
-once, of others from their next start on. A restart policy holds from the next start
-on.`,
+once, of others from their next start on.`,
 		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().NFlag() == 0 {

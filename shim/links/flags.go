@@ -145,6 +145,33 @@ func setAddress(j *network.Join, kind, text string) error {
 	return nil
 }
 
+// Place are the flags on a container's place in one network.
+type Place struct {
+	aliases []string
+	ip, ip6 string
+}
+
+// Add adds the flags to a set.
+func (p *Place) Add(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&p.aliases, "alias", nil, "be found as `NAME` too")
+	fs.StringVar(&p.ip, "ip", "", "have the IPv4 `ADDRESS`")
+	fs.StringVar(&p.ip6, "ip6", "", "have the IPv6 `ADDRESS`")
+}
+
+// Join is what the flags say of a place in a network.
+func (p *Place) Join(name string) (network.Join, error) {
+	j := network.Join{Network: name, Aliases: p.aliases}
+	for _, a := range [...]struct{ kind, text string }{{"ip", p.ip}, {"ip6", p.ip6}} {
+		if a.text == "" {
+			continue
+		}
+		if err := setAddress(&j, a.kind, a.text); err != nil {
+			return j, err
+		}
+	}
+	return j, nil
+}
+
 // place is that in the first network.
 func (f *Flags) place(n *container.Network, _ Given) (err error) {
 	if f.ip == "" && f.ip6 == "" && f.mac == "" && len(f.aliases) == 0 {

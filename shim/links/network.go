@@ -147,10 +147,12 @@ func Attach(ctx context.Context, c *container.Container, pid int) error {
 	}
 	f, namespace := files(c), fmt.Sprintf("/proc/%d/ns/net", pid)
 	if n.Mode.Kind == network.Named {
-		_, err := s.Attach(ctx, network.Request{
-			Container: c.Config.ID, Namespace: namespace, Names: namesOf(&c.Config), Networks: n.Networks, Ports: published(n), Files: &f,
-		})
-		return err
+		r := request(c)
+		r.Namespace, r.Files = namespace, &f
+		if _, err := s.Attach(ctx, r); err != nil {
+			return err
+		}
+		return settled(ctx, c) // somebody may have changed it meanwhile
 	}
 	users, err := otherUsers(pid)
 	if err != nil {

@@ -19,7 +19,7 @@ type Request struct {
 	Container string   // its id
 	Namespace string   // its network namespace: /proc/PID/ns/net, or a file where one is mounted
 	Names     []string // by which other containers of its networks find it: its name, its host name
-	Networks  []Join   // at least one; the first has the ports
+	Networks  []Join   // the first has the ports
 	Ports     []Port   // to publish
 	Files     *Files   // written anew with what the network is; nil: none
 }
@@ -89,15 +89,12 @@ func (r Request) check() error {
 	if err := checkName("container", r.Container); err != nil {
 		return err
 	}
-	if len(r.Networks) == 0 {
-		return fmt.Errorf("container %s: no network to attach to", r.Container)
-	}
 	if err := checkHosts(r.Names); err != nil {
 		return fmt.Errorf("container %s: %w", r.Container, err)
 	}
 	seen := map[string]bool{}
 	for _, j := range r.Networks {
-		if err := errors.Join(checkName("network", j.Network), checkHosts(j.Aliases), checkMAC(j.MAC)); err != nil {
+		if err := j.check(); err != nil {
 			return fmt.Errorf("container %s: %w", r.Container, err)
 		}
 		if seen[j.Network] {
@@ -109,6 +106,10 @@ func (r Request) check() error {
 		return absolute(r.Files.Dir)
 	}
 	return nil
+}
+
+func (j Join) check() error {
+	return errors.Join(checkName("network", j.Network), checkHosts(j.Aliases), checkMAC(j.MAC))
 }
 
 // reserve checks everything that can be known before, and writes down what is
@@ -179,7 +180,23 @@ func (s *Store) prepare(j Join, ports []Port) (Joined, error) {
 		return Joined{}, err
 	}
 	list, err := s.listFor(n, ports)
-	return Joined{Network: n.Name, Aliases: j.Aliases, List: list, Wants: wants{j.Addresses, j.MAC.String()}}, err
+	return Joined{Network: n.Name, Aliases: j.Aliases, List: list, Wants: wants{j.Addresses, j.hardware().String()}}, err
+}
+
+// hardware is the hardware address that is wanted. That of a fixed address is made of
+// it: others know it still when the container comes again.
+// Compat(moby): the same.
+func (j Join) hardware() net.HardwareAddr {
+	if len(j.MAC) > 0 {
+		return j.MAC
+	}
+	for _, addr := range j.Addresses {
+		if addr.Is4() {
+			ip := addr.As4()
+			return append(net.HardwareAddr{0x02, 0x42}, ip[:]...)
+		}
+	}
+	return nil
 }
 
 // able says what the machine lacks for a network.
@@ -219,17 +236,27 @@ func (s *Store) join(ctx context.Context, a *Attachment, ns *namespace, own *sta
 		return err
 	}
 	for i := range a.Networks {
-		j := &a.Networks[i]
-		if err := s.ensureRules(j.Network); err != nil {
-			return fmt.Errorf("network %s: %w", j.Network, err)
+		if err := s.joinOne(ctx, a, i, ns, own); err != nil {
+			return fmt.Errorf("network %s: %w", a.Networks[i].Network, err)
 		}
-		result, err := add(ctx, s.cni.holding(own), j.List, a.runtime(*j, ns.path(), a.published(i)))
-		if err != nil {
-			return fmt.Errorf("network %s: %w", j.Network, err)
-		}
+	}
+	if len(a.Networks) < 2 {
+		return nil // the plugin has made its way out
+	}
+	return s.route(*a, ns)
+}
+
+// joinOne runs the plugins of the n-th network.
+func (s *Store) joinOne(ctx context.Context, a *Attachment, n int, ns *namespace, own *statefile.Lock) error {
+	j := &a.Networks[n]
+	if err := s.ensureRules(j.Network); err != nil {
+		return err
+	}
+	result, err := add(ctx, s.cni.holding(own), j.List, a.runtime(*j, ns.path(), a.published(n)))
+	if err == nil {
 		j.take(result)
 	}
-	return nil
+	return err
 }
 
 // ensureRules makes a network's rules where they are missing. Only then it has
@@ -267,7 +294,8 @@ func (j *Joined) take(result *types100.Result) {
 	}
 }
 
-// announce writes the attachment with what it has become, and the names.
+// announce writes the attachment with what it has become, and the names: into new
+// files, or into those that are there.
 func (s *Store) announce(a *Attachment, files *Files) error {
 	l, err := s.lock()
 	if err != nil {
@@ -283,9 +311,12 @@ func (s *Store) announce(a *Attachment, files *Files) error {
 		return err
 	}
 	if files != nil {
-		if err := files.write(reached{final: true, gateway: a.gateway(), lines: hostLines(*a, all)}); err != nil {
-			return err
-		}
+		err = files.write(reached{final: true, gateway: a.gateway(), lines: hostLines(*a, all)})
+	} else {
+		err = a.updateOwn(all)
+	}
+	if err != nil {
+		return err
 	}
 	return updateNeighbours(*a, all)
 }

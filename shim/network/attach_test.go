@@ -381,7 +381,6 @@ func TestAttachRefuses(t *testing.T) {
 		want string
 	}{
 		{"id", change(func(r *Request) { r.Container = "../x" }), `container "../x": `},
-		{"no network", change(func(r *Request) { r.Networks = nil }), "no network"},
 		{"network", change(func(r *Request) { r.Networks[0].Network = "a/b" }), `network "a/b": `},
 		{"twice", change(func(r *Request) { r.Networks = append(r.Networks, r.Networks[0]) }), "named twice"},
 		{"no such network", change(func(r *Request) { r.Networks[0].Network = "none-such" }), "network none-such: network does not exist"},

@@ -22,9 +22,11 @@ func (s *Store) listFor(n Network, ports []Port) ([]byte, error) {
 	if len(ports) == 0 {
 		return encodeList(n, nil, s.bridgePlugin(n))
 	}
-	return encodeList(n, nil, s.bridgePlugin(n), object{
-		"type": "portmap", "snat": true, "capabilities": object{"portMappings": true},
-	})
+	return encodeList(n, nil, s.bridgePlugin(n), portmapPlugin())
+}
+
+func portmapPlugin() object {
+	return object{"type": "portmap", "snat": true, "capabilities": object{"portMappings": true}}
 }
 
 func encodeList(n Network, davit any, plugins ...object) ([]byte, error) {

@@ -3,7 +3,9 @@ package network
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -75,6 +77,51 @@ func (n *namespace) loopback() error {
 		return fmt.Errorf("setting up lo: %w", err)
 	}
 	return nil
+}
+
+// defaultRoute gives the namespace a way out by a gateway, in place of those by others
+// of the gateways.
+func (n *namespace) defaultRoute(device string, gateway netip.Addr, gateways []netip.Addr) error {
+	h, err := netlink.NewHandleAt(netns.NsHandle(n.f.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("opening netlink in the container's network: %w", err)
+	}
+	defer h.Close()
+	link, err := h.LinkByName(device)
+	if err == nil {
+		err = routeBy(h, link.Attrs().Index, gateway, gateways)
+	}
+	if err != nil {
+		return fmt.Errorf("adding a route by %s: %w", gateway, err)
+	}
+	return nil
+}
+
+func routeBy(h *netlink.Handle, link int, gateway netip.Addr, gateways []netip.Addr) error {
+	family := netlink.FAMILY_V6
+	if gateway.Is4() {
+		family = netlink.FAMILY_V4
+	}
+	routes, err := h.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_DST)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, r := range routes {
+		by, _ := netip.AddrFromSlice(r.Gw)
+		switch by = by.Unmap(); {
+		case by == gateway && r.LinkIndex == link:
+			found = true
+		case slices.Contains(gateways, by):
+			if err := h.RouteDel(&r); err != nil {
+				return err
+			}
+		}
+	}
+	if found {
+		return nil
+	}
+	return h.RouteAdd(&netlink.Route{LinkIndex: link, Gw: gateway.AsSlice()})
 }
 
 // removeBridge removes a network's device, if it is there.

@@ -36,8 +36,9 @@ func (s *supervisor) addExec(m *execRequest, answer ttrpc.Answer) {
 		answer(nil, err)
 	}
 	var spec []byte
+	c := s.c
 	s.work(func() (err error) {
-		spec, err = describe(s.c, &m.Process, m.Terminal)
+		spec, err = describe(c, &m.Process, m.Terminal)
 		return err
 	}, func(err error) {
 		if err != nil {

@@ -51,6 +51,7 @@ func (s *supervisor) note(exit int64) {
 // launch creates the container, and starts it.
 func (s *supervisor) launch() {
 	s.restart, s.failing = nil, false
+	s.reload()
 	s.note(0)
 	s.first.status = nil
 	if s.c.Config.Interactive {
@@ -77,12 +78,25 @@ func (s *supervisor) launch() {
 
 // step is one of the host's.
 func (s *supervisor) step(do func(context.Context, *container.Container) error) func() error {
+	c := s.c
 	return func() error {
 		if do == nil {
 			return nil
 		}
-		return do(context.Background(), s.c)
+		return do(context.Background(), c)
 	}
+}
+
+// reload reads the configuration anew, which others may have changed.
+func (s *supervisor) reload() {
+	c, err := container.OpenDir(s.c.Dir())
+	if err != nil {
+		if !errors.Is(err, container.ErrNotExist) {
+			s.warn(err.Error())
+		}
+		return
+	}
+	s.c, s.events.c = c, c
 }
 
 // create is what the engine is asked for.
@@ -95,11 +109,12 @@ func (s *supervisor) create() *engine.Create {
 
 // attach connects the container to its network, and starts its program.
 func (s *supervisor) attach(pid int) {
+	c := s.c
 	s.work(func() error {
 		if s.host.Attach == nil {
 			return nil
 		}
-		return s.host.Attach(context.Background(), s.c, pid)
+		return s.host.Attach(context.Background(), c, pid)
 	}, func(err error) {
 		if err != nil {
 			s.failed(err)
@@ -163,6 +178,7 @@ func (s *supervisor) setStatus(status container.Status) {
 // failed is after a start that failed. The first of a supervisor is not tried
 // again; those of the restart policy are.
 func (s *supervisor) failed(cause error) {
+	s.reload()
 	s.failing = true // the end of what was created is no end of the program
 	s.engine.Delete(s.c.Config.ID, "", func(_ int, _ engine.Exit, err error) {
 		s.work(s.step(s.host.Detach), func(err error) {
@@ -219,6 +235,7 @@ func (s *supervisor) happened(e *engine.Event) {
 
 // exited is after the end of the container's first process.
 func (s *supervisor) exited(x engine.Exit) {
+	s.reload()
 	s.health.stop()
 	s.kill.Stop()
 	if !s.state.FinishedAt.Equal(x.At) {

@@ -42,8 +42,9 @@ func (n *notes) next() {
 	n.busy = true
 	first := n.queue[0]
 	n.queue = n.queue[1:]
+	root := n.c.Store().Root()
 	go func() {
-		err := events.Append(n.c.Store().Root(), first)
+		err := events.Append(root, first)
 		n.loop.Post(func() {
 			n.busy = false
 			if err != nil {
