@@ -143,7 +143,7 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	s.health = s.withHealth()
 	s.engine, err = engine.New(engine.Config{
 		Loop: s.loop, Keeper: s.keeper, Log: s.log, Own: s.own, Abandoned: func(string) { s.launch() },
-		Publish: func(e engine.Event) { s.loop.Post(func() { s.happened(&e) }) },
+		Publish: s.publish,
 	})
 	if err != nil {
 		return err
@@ -155,6 +155,16 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	}
 	s.goOn()
 	return nil
+}
+
+// publish hears the engine, in its midst: only what is asked for, and answered next, is
+// noted at once.
+func (s *supervisor) publish(e engine.Event) {
+	if e.Kind == engine.Paused || e.Kind == engine.Resumed {
+		s.happened(&e)
+		return
+	}
+	s.loop.Post(func() { s.happened(&e) })
 }
 
 // lock has others see that the container is supervised, also while a supervisor
