@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/internal/rest"
 	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/loop"
 	"github.com/davit-containers/davit/shim/task"
@@ -19,9 +19,6 @@ import (
 // claimTime is how long a supervisor lives that has neither tasks nor anybody
 // who talks to it.
 const claimTime = 60 * time.Second
-
-// trimTime is how long after something has happened memory is given back.
-const trimTime = 3 * time.Second
 
 // supervisor is a shim while it serves.
 type supervisor struct {
@@ -35,14 +32,13 @@ type supervisor struct {
 	publisher *task.Publisher
 	socket    string // the path
 	claim     *loop.Timer
-	trim      *loop.Timer // gives memory back that is not needed
+	memory    *rest.Memory
 
 	debugSocket *os.File
 }
 
 // serve supervises until nothing is left.
 func (c *call) serve() error {
-	debug.SetGCPercent(50)
 	s := &supervisor{call: c, log: openLog(c.debug, c.id)}
 	err := s.begin()
 	if err == nil {
@@ -64,6 +60,7 @@ func (s *supervisor) begin() (err error) {
 	if s.loop, err = loop.New(); err != nil {
 		return err
 	}
+	s.memory = rest.New(s.loop, func(message string) { s.log.write("warning", message) })
 	s.publisher = &task.Publisher{
 		Loop: s.loop, Address: os.Getenv("TTRPC_ADDRESS"), Namespace: s.call.namespace, Log: s.log.write,
 	}
@@ -74,7 +71,7 @@ func (s *supervisor) begin() (err error) {
 		return err
 	}
 	s.service = &task.Service{Engine: s.engine, Shutdown: s.shutdown}
-	s.server = &ttrpc.Server{Loop: s.loop, Handle: s.service.Handle, Change: s.claimed}
+	s.server = &ttrpc.Server{Loop: s.loop, Handle: s.handle, Change: s.claimed}
 	listener := s.keeper.Kept[keeper.ListenerKey]
 	if listener == nil {
 		return fmt.Errorf("the keeper has no socket")
@@ -89,16 +86,18 @@ func (s *supervisor) begin() (err error) {
 	return s.server.Serve(listener)
 }
 
-// publish tells containerd what has happened. When that was something that
-// takes memory to make, and nothing more happens, the memory is given back.
+// publish tells containerd what has happened. What happens takes memory.
 func (s *supervisor) publish(e engine.Event) {
+	s.memory.Work()
 	s.publisher.Publish(e)
-	if s.trim == nil {
-		s.trim = s.loop.After(trimTime, func() {
-			s.trim = nil
-			debug.FreeOSMemory()
-		})
+}
+
+// handle answers a call. What only asks takes little memory, and is asked often.
+func (s *supervisor) handle(r *ttrpc.Request, answer ttrpc.Answer) {
+	if !task.Asks(r) {
+		s.memory.Work()
 	}
+	s.service.Handle(r, answer)
 }
 
 func socketName(listener *os.File) (string, error) {

@@ -69,6 +69,15 @@ func (s *Service) Handle(r *ttrpc.Request, answer ttrpc.Answer) {
 	call(s, r, func(m protobuf.Message, err error) { answer(m, status(err)) })
 }
 
+// questions are the methods that change nothing.
+var questions = map[string]bool{
+	"State": true, "Pids": true, "Wait": true, "Stats": true, "Connect": true,
+	"Platform": true, "WaitSandbox": true, "SandboxStatus": true, "PingSandbox": true, "SandboxMetrics": true,
+}
+
+// Asks tells whether a call changes nothing, and may come often.
+func Asks(r *ttrpc.Request) bool { return questions[r.Method] }
+
 // codes are the refusals' kinds on the wire.
 var codes = map[engine.Kind]ttrpc.Code{
 	engine.NotFound: ttrpc.NotFound, engine.AlreadyExists: ttrpc.AlreadyExists,
