@@ -147,7 +147,7 @@ func (s *supervisor) running(pid int) {
 	}
 	s.tellReady(&readyReply{Pid: uint32(pid)})
 	s.health.begin()
-	s.trimSoon()
+	s.memory.Work()
 }
 
 func (s *supervisor) tellReady(r *readyReply) {
@@ -230,7 +230,7 @@ func (s *supervisor) happened(e *engine.Event) {
 		s.health.begin()
 		s.events.note("unpause", nil)
 	}
-	s.trimSoon()
+	s.memory.Work()
 }
 
 // exited is after the end of the container's first process.

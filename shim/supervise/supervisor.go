@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/internal/rest"
 	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/loop"
 	"github.com/davit-containers/davit/shim/stdio"
@@ -64,7 +64,7 @@ type supervisor struct {
 	late     func()      // goes on when nobody is waited for any more; see hold
 	over     bool        // the container has ended for good, and all is cleaned up
 	ends     []func()    // who waits for that
-	trim     *loop.Timer
+	memory   *rest.Memory
 }
 
 // What the supervisor has the keeper hold: the lock, and streams, of which this
@@ -78,7 +78,6 @@ const (
 // container has ended and is not to be started again. awaited says that a client
 // is going to read the output from its beginning.
 func Serve(dir string, awaited bool, host Host) error {
-	debug.SetGCPercent(50)
 	c, err := container.OpenDir(dir)
 	if errors.Is(err, container.ErrNotExist) {
 		return nil // it was removed, by the supervisor before this one
@@ -123,6 +122,7 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	if s.loop, err = loop.New(); err != nil {
 		return err
 	}
+	s.memory = rest.New(s.loop, s.warn)
 	if s.keeper.Starts > 0 && s.keeper.Kept[lockKey] == nil && s.keeper.Kept[firstOutput] != nil {
 		s.loop.Stop() // all was done, but for telling a client
 		return nil
