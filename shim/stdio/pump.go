@@ -23,6 +23,7 @@ type pump struct {
 
 	in, out  *loop.Watch
 	size     int    // of a piece, in bytes
+	terminal bool   // the source is one
 	appends  bool   // the sink is a file
 	copying  bool   // splice(2) does not do for these two
 	carry    []byte // was read and not yet written, when copying
@@ -41,8 +42,8 @@ const (
 
 // start begins to move. The descriptors become non-blocking.
 func (p *pump) start() error {
-	p.size = pieceSize
-	if isTerminal(p.src) {
+	p.size, p.terminal = pieceSize, isTerminal(p.src)
+	if p.terminal {
 		p.size = pageSize
 	}
 	for _, f := range []*os.File{p.src, p.dst} {
@@ -133,6 +134,9 @@ func (p *pump) pieces(before int64) (next func()) {
 			return p.finish
 		}
 		p.moved += int64(max(n, 0))
+		if p.terminal && n < p.size {
+			return p.again // that was all, or as much as it gives in one go
+		}
 	}
 	return p.again
 }
