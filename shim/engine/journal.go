@@ -37,6 +37,7 @@ const (
 	recordStarting   = "starting" // its program is about to be started
 	recordStarted    = "started"  // its program runs
 	recordNotStarted = "not started"
+	recordFreezing   = "freezing" // it is about to be paused, or resumed
 	recordPaused     = "paused"
 	recordResumed    = "resumed"
 	recordExec       = "exec" // a further process is to be

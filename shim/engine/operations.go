@@ -133,27 +133,49 @@ func (p *process) change(op operation, do func(maker) error, then func(err error
 
 // Pause stops all of a container's processes.
 func (e *Engine) Pause(id string, done func(error)) {
-	e.freeze(id, opPause, func(r maker) error { return r.pause(id) }, paused, running, recordPaused, Paused, done)
+	e.freeze(id, &freezing{
+		op: opPause, do: maker.pause, before: running, next: paused, undone: recordResumed, done: recordPaused, event: Paused,
+	}, done)
 }
 
 // Resume lets them go on.
 func (e *Engine) Resume(id string, done func(error)) {
-	e.freeze(id, opResume, func(r maker) error { return r.resume(id) }, running, paused, recordResumed, Resumed, done)
+	e.freeze(id, &freezing{
+		op: opResume, do: maker.resume, before: paused, next: running, undone: recordPaused, done: recordResumed, event: Resumed,
+	}, done)
 }
 
-func (e *Engine) freeze(id string, op operation, do func(maker) error, next, before state, kind string, event EventKind, done func(error)) {
+// freezing is a change of whether a container's processes stand still.
+type freezing struct {
+	op           operation
+	do           func(r maker, id string) error
+	before, next state
+	undone, done string // what is recorded
+	event        EventKind
+}
+
+// freeze makes such a change. That it is about to be made is recorded: a supervisor
+// that is killed in between leaves either.
+func (e *Engine) freeze(id string, f *freezing, done func(error)) {
 	p, err := e.find(id, "")
 	if err != nil {
 		done(err)
 		return
 	}
-	p.change(op, do, func(err error) state {
-		if err != nil {
-			return before
-		}
-		p.task.journal.add(record{Kind: kind})
-		e.Publish(Event{Kind: event, Task: id})
-		return next
+	p.try(f.op, func() {
+		p.task.journal.add(record{Kind: recordFreezing})
+		e.inTask(p.task, func(err error) {
+			next, kind := f.next, f.done
+			if err != nil {
+				next, kind = f.before, f.undone
+			}
+			p.task.journal.add(record{Kind: kind})
+			if err == nil {
+				e.Publish(Event{Kind: f.event, Task: id})
+			}
+			done(err)
+			p.settle(next)
+		}, func(r maker) error { return f.do(r, id) })
 	}, done)
 }
 

@@ -68,9 +68,28 @@ func (r *recovery) task(number int, file *os.File) {
 	for _, p := range t.execs {
 		r.process(p)
 	}
-	if t.init.state == starting {
+	switch t.init.state {
+	case starting:
 		t.finishStart()
+	case resuming:
+		t.finishResume()
 	}
+}
+
+// finishResume ends a pause, or the end of one, in which a supervisor was killed:
+// nobody was told that the container is paused, or else that it still is.
+func (t *task) finishResume() {
+	p := t.init
+	ended := p.ended
+	t.engine.work(func() {
+		if !ended {
+			_ = t.runtime.resume(t.create.ID) // it may not be paused
+		}
+	}, func() {
+		t.journal.add(record{Kind: recordResumed})
+		t.engine.Publish(Event{Kind: Resumed, Task: t.create.ID})
+		p.settle(running)
+	})
 }
 
 // finishStart ends a start in which a supervisor was killed. The container may
@@ -128,6 +147,8 @@ func (p *process) replay(r *record) {
 		}
 	case recordStarted, recordResumed:
 		p.state = running
+	case recordFreezing:
+		p.state = resuming
 	case recordPaused:
 		p.state = paused
 	case recordExit:
