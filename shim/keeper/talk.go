@@ -127,13 +127,14 @@ func parseExit(text string) (Exit, bool) {
 	return e, err == nil && n == 4
 }
 
-// Keep has the keeper hold a descriptor, in place of one that has the key.
+// Keep has the keeper hold a descriptor, in place of one that has the key. A keeper
+// that has ended holds nothing, which is no reason to give up what it is for.
 func (k *Keeper) Keep(key string, f *os.File) error {
 	if k == nil {
 		return nil
 	}
 	err := unix.Sendmsg(int(k.file.Fd()), []byte("keep "+key), unix.UnixRights(int(f.Fd())), nil, unix.MSG_NOSIGNAL)
-	if err != nil {
+	if err != nil && err != unix.EPIPE && err != unix.ECONNRESET {
 		return fmt.Errorf("handing a descriptor to the keeper: %w", err)
 	}
 	return nil
