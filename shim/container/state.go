@@ -114,9 +114,12 @@ func (c *Container) readState() (State, error) {
 	return s, nil
 }
 
+// SupervisorKilled is the error of a container whose end nobody saw.
+const SupervisorKilled = "its supervisor was killed"
+
 // lost is the state of a container whose supervisor has gone.
 func (c *Container) lost(s State) State {
-	reason := "its supervisor was killed"
+	reason := SupervisorKilled
 	if s.Boot != boot() {
 		reason = "the machine was started anew"
 	}

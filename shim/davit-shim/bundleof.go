@@ -34,7 +34,8 @@ func (p *program) bundleOf(ref string) (*bundledir.Bundle, *container.Container,
 	return b, c, err
 }
 
-// paused does something while a container, if there is one and it runs, is paused.
+// paused does something while a container, if there is one and it runs, is paused:
+// until this program ends at the latest.
 func paused(ctx context.Context, c *container.Container, wanted bool, do func() error) error {
 	if c == nil || !wanted {
 		return do()
@@ -54,10 +55,11 @@ func paused(ctx context.Context, c *container.Container, wanted bool, do func() 
 		return err
 	}
 	defer client.Close()
-	if err := client.Pause(ctx); err != nil {
+	err = client.KeepStill(ctx)
+	if err != nil && !errors.Is(err, supervise.ErrNotRunning) {
 		return err
 	}
-	return errors.Join(do(), client.Resume(context.WithoutCancel(ctx)))
+	return errors.Join(do(), client.LetGo(context.WithoutCancel(ctx)))
 }
 
 // defaultsOf makes what a container was made with the defaults of its image.

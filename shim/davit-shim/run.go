@@ -51,7 +51,7 @@ func (p *program) runImage(ctx context.Context, r *runs, args []string) error {
 		return err
 	}
 	defer l.Unlock()
-	client, err := begin(ctx, l, supervise.StartOptions{Attach: !r.detach})
+	client, err := launch(ctx, l, supervise.StartOptions{Attach: !r.detach})
 	if err != nil {
 		return err
 	}

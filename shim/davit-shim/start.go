@@ -12,18 +12,19 @@ import (
 	"github.com/davit-containers/davit/shim/supervise"
 )
 
-// begin starts a container that is locked, and was made or has ended. It is unlocked
-// where that fails.
+// begin starts a container that is locked, and was made before, or has ended. It is
+// unlocked where that fails.
 func begin(ctx context.Context, l *container.Locked, o supervise.StartOptions) (*supervise.Client, error) {
-	state, err := l.State()
-	if err != nil {
-		return nil, err
-	}
-	if state.Status == container.Exited && !l.Supervised() {
+	if !l.Supervised() {
 		if err := assembly.CleanUp(ctx, l.Container); err != nil { // of a supervisor that was killed
 			return nil, err
 		}
 	}
+	return launch(ctx, l, o)
+}
+
+// launch is begin for a container that never had a supervisor.
+func launch(ctx context.Context, l *container.Locked, o supervise.StartOptions) (*supervise.Client, error) {
 	client, err := supervise.Start(ctx, l.Container, o)
 	var failed *supervise.StartError
 	if errors.As(err, &failed) {

@@ -165,15 +165,13 @@ func (e *StartError) ExitCode() int {
 	return 125
 }
 
-// Ready waits until the container runs, or has run. *StartError: it could not be
-// started.
-func (c *Client) Ready(ctx context.Context) error {
+// ready waits until the container runs, or has run since it did last. *StartError: it
+// could not be started.
+func (c *Client) ready(ctx context.Context, last time.Time) error {
 	r := readyReply{}
 	err := c.call(ctx, methodReady, &protobuf.Empty{}, &r)
 	if errors.Is(err, ErrNotRunning) {
-		var s container.State
-		s, err = c.c.State()
-		r.Error = s.Error
+		r.Error, err = c.notReady(last)
 	}
 	if err != nil {
 		return err
@@ -182,6 +180,16 @@ func (c *Client) Ready(ctx context.Context) error {
 		return &StartError{r.Error}
 	}
 	return nil
+}
+
+// notReady is why the container did not start, of which there is no supervisor any
+// more; "" where it has run.
+func (c *Client) notReady(last time.Time) (string, error) {
+	s, err := c.c.State()
+	if err == nil && s.Error == "" && !s.StartedAt.After(last) {
+		return container.SupervisorKilled, nil
+	}
+	return s.Error, err
 }
 
 // Wait waits for the container's end, and tells its exit status. What it wrote is
@@ -244,6 +252,21 @@ func (c *Client) Pause(ctx context.Context) error {
 // Resume lets the container's processes go on.
 func (c *Client) Resume(ctx context.Context) error {
 	return c.task(ctx, "Resume", &api.ResumeRequest{ID: c.c.Config.ID}, nil)
+}
+
+// KeepStill stops all processes of the container, if it runs, while this client reads
+// its files: until LetGo, or the end of the connection.
+func (c *Client) KeepStill(ctx context.Context) error {
+	return c.call(ctx, methodStill, &protobuf.Empty{}, nil)
+}
+
+// LetGo is the end of KeepStill. One that has ended meanwhile is no error.
+func (c *Client) LetGo(ctx context.Context) error {
+	err := c.call(ctx, methodLetGo, &protobuf.Empty{}, nil)
+	if errors.Is(err, ErrNotRunning) {
+		return nil
+	}
+	return err
 }
 
 // Pids are the container's processes.

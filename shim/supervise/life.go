@@ -25,12 +25,12 @@ func (s *supervisor) goOn() {
 		s.launch()
 	case info.Status == "created" && info.Pid != 0:
 		s.attach(info.Pid)
-	case info.Status == "running", info.Status == "paused":
+	case info.Status == "running":
 		s.running(info.Pid)
-		if info.Status == "paused" {
-			s.health.stop()
-			s.setStatus(container.Paused)
-		}
+		s.setStatus(container.Running)
+	case info.Status == "paused":
+		s.running(info.Pid)
+		s.foundPaused()
 	}
 	// What is being created is abandoned, and then launched; of an end that nobody
 	// was told of the engine tells.
@@ -223,7 +223,9 @@ func (s *supervisor) happened(e *engine.Event) {
 		s.events.note("oom", nil)
 	case e.Kind == engine.Paused:
 		s.health.stop()
-		s.setStatus(container.Paused)
+		if len(s.still.clients) == 0 {
+			s.setStatus(container.Paused)
+		}
 		s.events.note("pause", nil)
 	case e.Kind == engine.Resumed:
 		s.setStatus(container.Running)
@@ -238,6 +240,8 @@ func (s *supervisor) exited(x engine.Exit) {
 	s.reload()
 	s.health.stop()
 	s.kill.Stop()
+	s.still.paused = false
+	clear(s.still.clients)
 	if !s.state.FinishedAt.Equal(x.At) {
 		s.state.Status = container.Exited
 		s.state.Pid, s.state.ExitCode, s.state.FinishedAt = 0, int(x.Status), x.At.UTC()

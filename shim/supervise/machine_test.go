@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -164,9 +165,12 @@ func (m *machine) start(c *container.Container, attach bool) *Client {
 	return client
 }
 
-// supervisor is the supervisor's process: the keeper's only child that is this
-// program.
-func (m *machine) supervisor(c *container.Container) (int, error) {
+// supervisor is the supervisor's process, and keeper its parent.
+func (m *machine) supervisor(c *container.Container) (int, error) { return m.process(c, false) }
+
+func (m *machine) keeper(c *container.Container) (int, error) { return m.process(c, true) }
+
+func (m *machine) process(c *container.Container, keeper bool) (int, error) {
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, err
@@ -174,18 +178,18 @@ func (m *machine) supervisor(c *container.Container) (int, error) {
 	for _, path := range all {
 		data, _ := os.ReadFile(path)
 		args := bytes.Split(data, []byte{0})
-		if len(args) < 3 || string(args[1]) != Command || string(args[2]) != c.Dir() {
+		if i := slices.IndexFunc(args, func(a []byte) bool { return string(a) == Command }); i < 0 || i+1 >= len(args) || string(args[i+1]) != c.Dir() {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
 			return 0, err
 		}
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) != "davit-keeper\n" {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); (string(comm) == "davit-keeper\n") == keeper {
 			return pid, nil
 		}
 	}
-	return 0, errors.New("no supervisor")
+	return 0, errors.New("there is no such process")
 }
 
 // logged is what a container's log has.

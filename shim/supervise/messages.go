@@ -14,6 +14,8 @@ const (
 	methodOutput = "Output"
 	methodInput  = "Input"
 	methodExec   = "Exec"
+	methodStill  = "KeepStill"
+	methodLetGo  = "LetGo"
 )
 
 // readyReply tells that the container runs; an error is why it could not be

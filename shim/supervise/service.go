@@ -32,6 +32,8 @@ var methods = map[string]method{
 	methodOutput: takes((*supervisor).giveOutput),
 	methodInput:  takes((*supervisor).takeInput),
 	methodExec:   takes((*supervisor).exec),
+	methodStill:  takes((*supervisor).keepStill),
+	methodLetGo:  takes((*supervisor).letGo),
 }
 
 // handle answers calls of the task service and of ours.
@@ -130,6 +132,10 @@ func (s *supervisor) gone(peer ttrpc.Peer) {
 	for p, reader := range readers {
 		p.forget(peer)
 		p.leave(reader)
+	}
+	if s.still.clients[peer] {
+		delete(s.still.clients, peer)
+		s.settle(func(error) {})
 	}
 }
 

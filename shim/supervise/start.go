@@ -34,11 +34,15 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 	if err := free(c); err != nil {
 		return nil, err
 	}
+	before, err := c.State()
+	if err != nil {
+		return nil, err
+	}
 	client, err := launch(c, o)
 	if err != nil {
 		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)
 	}
-	if err := client.Ready(ctx); err != nil {
+	if err := client.ready(ctx, before.StartedAt); err != nil {
 		client.Close()
 		return nil, err
 	}

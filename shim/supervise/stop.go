@@ -63,6 +63,7 @@ func (s *supervisor) signal(sig unix.Signal) {
 	id := s.c.Config.ID
 	s.events.note("kill", map[string]string{"signal": strconv.Itoa(int(sig))})
 	s.engine.Kill(id, "", sig, false, func(error) {})
+	s.moveAgain()
 	if s.state.Status == container.Paused {
 		s.engine.Resume(id, func(error) {})
 	}

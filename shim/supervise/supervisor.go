@@ -47,6 +47,7 @@ type supervisor struct {
 	health *health
 
 	first  *process
+	still  still
 	execs  map[string]*process
 	logger *logger
 	peers  map[ttrpc.Peer]map[*process]string // the names under which a client reads
@@ -116,16 +117,16 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	if s.keeper, err = keeper.Meet(); err != nil {
 		return err
 	}
-	if s.keeper.Starts > 0 {
-		s.log("warning", fmt.Sprintf("the supervisor has been started again, for the %d. time", s.keeper.Starts))
-	}
 	if s.loop, err = loop.New(); err != nil {
 		return err
 	}
 	s.memory = rest.New(s.loop, s.warn)
 	if s.keeper.Starts > 0 && s.keeper.Kept[lockKey] == nil && s.keeper.Kept[firstOutput] != nil {
-		s.loop.Stop() // all was done, but for telling a client
+		s.loop.Stop() // all was done, but for telling a client; others may be removing it
 		return nil
+	}
+	if s.keeper.Starts > 0 {
+		s.log("warning", fmt.Sprintf("the supervisor has been started again, for the %d. time", s.keeper.Starts))
 	}
 	if err := s.lock(); err != nil {
 		return err
