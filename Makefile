@@ -31,6 +31,8 @@ VERBS_FLAGS ?=
 PODMAN ?= podman --runtime runc
 # make sweep SWEEP_FLAGS='-every 10 -only create,start'
 SWEEP_FLAGS ?=
+# make kills KILLS_FLAGS='-seed 7 -workers 6'
+KILLS_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
@@ -83,8 +85,9 @@ bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit
 
-kills: ## kill pulls, unpacks and commits at 200 random moments each
+kills: deps build ## kill pulls, unpacks and commits at 200 random moments each, then davit-shim and its supervisors at work
 	$(GO) test ./bundle/store -run 'TestKilled$$' -count=1 -timeout 2h -kills 200
+	$(GO) test ./conformance/kills -count=1 -timeout 2h -v -kills 200 $(KILLS_FLAGS)
 
 leaks: deps build ## make 1,200 containers twice, and look for what is left
 	$(GO) run ./conformance/leaks $(LEAKS_FLAGS) davit=bin/davit
