@@ -10,13 +10,16 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// defaultShm is the size of /dev/shm in bytes.
-const defaultShm = 64 << 20
+// DefaultShm is the size of /dev/shm in bytes.
+const DefaultShm = 64 << 20
 
 // mounts are the kernel's file systems, then the options' mounts, those nearer to
 // the root first, so that none hides another.
 func (m *maker) mounts() error {
 	mounts := m.defaultMounts()
+	if m.o.NoShm {
+		mounts = slices.DeleteFunc(mounts, func(x specs.Mount) bool { return x.Destination == "/dev/shm" })
+	}
 	added := slices.Clone(m.o.Mounts)
 	for i := range added {
 		dest, err := destination(added[i].Destination)
@@ -124,7 +127,7 @@ func (m *maker) shm() specs.Mount {
 	}
 	size := m.o.ShmSize
 	if size == 0 {
-		size = defaultShm
+		size = DefaultShm
 	}
 	return specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
 		Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(size, 10)}}

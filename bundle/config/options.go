@@ -46,6 +46,8 @@ type Options struct {
 	Mounts []specs.Mount
 	// ShmSize is that of /dev/shm in bytes; 0 is 64 MiB.
 	ShmSize int64
+	// NoShm leaves /dev/shm out.
+	NoShm bool
 	// Devices are made in the container, and allowed by its cgroup.
 	Devices []Device
 	// DeviceRules are further rules of the cgroup.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -35,6 +36,8 @@ type Wanted struct {
 	Options options.Wanted
 	User    string
 	Groups  []string
+	// VolumesFrom are containers, CONTAINER[:ro], whose volumes this one has too.
+	VolumesFrom []string
 	// CgroupParent is where the cgroup goes, "" for the default.
 	CgroupParent string
 	Form         bundledir.Form
@@ -94,19 +97,36 @@ func (w *Wanted) complete() (err error) {
 		c.Created = time.Now().UTC()
 	}
 	c.Hostname, c.Domainname, c.Terminal, c.Privileged, c.Annotations = o.Hostname, o.Domainname, o.Terminal, o.Privileged, o.Annotations
+	c.IPC = o.IPC
 	if err := links.Resolve(w.Containers, &c.Network); err != nil {
 		return err
 	}
 	if err := w.join(); err != nil {
 		return err
 	}
-	image := slices.Collect(maps.Keys(w.Image.Config().Config.Volumes))
-	c.Volumes, err = links.Volumes(o.Volumes, image, o.Mounts)
+	return w.volumes()
+}
+
+// volumes are the flags' and the image's, and those of other containers.
+func (w *Wanted) volumes() error {
+	c, o := &w.Config, &w.Options
+	others, err := w.inherit()
+	if err != nil {
+		return err
+	}
+	others.without(w)
+	image := maps.Clone(w.Image.Config().Config.Volumes)
+	maps.DeleteFunc(image, func(dest string, _ struct{}) bool { _, has := others.volumes[path.Join("/", dest)]; return has })
+	o.Mounts = slices.AppendSeq(o.Mounts, maps.Values(others.mounts))
+	c.Volumes, err = links.Volumes(o.Volumes, slices.Collect(maps.Keys(image)), o.Mounts)
+	for _, dest := range slices.Sorted(maps.Keys(others.volumes)) {
+		c.Volumes = append(c.Volumes, others.volumes[dest])
+	}
 	return err
 }
 
 func (b *building) build(ctx context.Context) (err error) {
-	for _, step := range [...]func() error{b.admit, b.sources, b.cgroup, b.hostname, b.links, b.init} {
+	for _, step := range [...]func() error{b.admit, b.sources, b.cgroup, b.hostname, b.links, b.shm, b.init} {
 		if err := step(); err != nil {
 			return err
 		}

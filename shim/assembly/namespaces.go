@@ -10,6 +10,7 @@ import (
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/links"
 	"github.com/davit-containers/davit/shim/network"
+	"github.com/davit-containers/davit/shim/options"
 )
 
 // hostname is the container's: the flag's, that of the machine or the container
@@ -53,6 +54,12 @@ func (w *Wanted) join() error {
 		if host {
 			w.Options.Namespaces[kind] = config.Namespace{Host: true}
 			continue
+		}
+		if kind == specs.IPCNamespace {
+			if other.Config.IPC != options.Shareable {
+				return fmt.Errorf("cannot join IPC of container %s: non-shareable IPC (hint: use --ipc shareable for the donor container)", ref) // Compat(moby)
+			}
+			addShm(&w.Options.Options, shmDir(other))
 		}
 		if w.Config.Joined == nil {
 			w.Config.Joined = map[string]string{}

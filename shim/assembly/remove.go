@@ -24,17 +24,25 @@ const (
 	RemoveVolumes Anonymous = true
 )
 
-// Prepare is before each start: the root file system is mounted, and the
-// namespaces of other containers are found.
+// Prepare is before each start: the namespaces of other containers are found, and, if
+// nothing fails, the root file system is mounted.
 func Prepare(ctx context.Context, c *container.Container) error {
 	b, err := bundledir.Open(c.Bundle())
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(joinNow(c), mountShm(c)); err != nil {
+		return err
+	}
 	if err := b.Remount(ctx); err != nil {
 		return fmt.Errorf("mounting the root file system: %w", err)
 	}
-	return joinNow(c)
+	return nil
+}
+
+// Ended is after each end of the container's program.
+func Ended(ctx context.Context, c *container.Container) error {
+	return errors.Join(links.Detach(ctx, c), unmountShm(c))
 }
 
 // Rest is after the end of a container, or its making: nothing of it is mounted.
@@ -79,7 +87,7 @@ func Finish(ctx context.Context, l *container.Locked, anonymous Anonymous) error
 // CleanUp removes what a supervisor that was killed left: processes, cgroup,
 // mounts, the network. Where nothing is left it does nothing.
 func CleanUp(ctx context.Context, c *container.Container) error {
-	return errors.Join(discard(c), links.Detach(ctx, c))
+	return errors.Join(discard(c), Ended(ctx, c))
 }
 
 // discard has the runtime forget the container, if it knows it: the engine's

@@ -50,6 +50,11 @@ type Config struct {
 	// namespace's type.
 	Joined map[string]string `json:",omitempty"`
 
+	// IPC is what --ipc said; "shareable" has its shared memory in the directory shm,
+	// of ShmSize bytes.
+	IPC     string `json:",omitempty"`
+	ShmSize int64  `json:",omitempty"`
+
 	// SystemdCgroup tells that systemd manages the cgroup, whose path in config.json
 	// is SLICE:PREFIX:NAME then.
 	SystemdCgroup bool `json:",omitempty"`

@@ -24,8 +24,9 @@ type creation struct {
 	transfer
 	options.Flags
 	options.Life
-	links links.Flags
-	pull  string
+	links       links.Flags
+	pull        string
+	volumesFrom []string
 }
 
 func (c *creation) add(cmd *cobra.Command) {
@@ -35,6 +36,7 @@ func (c *creation) add(cmd *cobra.Command) {
 	c.Life.Add(fs)
 	c.links.Add(fs)
 	fs.StringVar(&c.pull, "pull", pullMissing, "fetch the image: `WHEN` is missing, always or never")
+	fs.StringArrayVar(&c.volumesFrom, "volumes-from", nil, "have the volumes of `CONTAINER[:ro]` too")
 	c.addPlatform(cmd)
 	fs.StringVar(&c.progress, "progress", "auto", "show how an image is fetched on standard error: `HOW` is auto, tty, plain, json or none")
 	fs.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing of an image that is fetched")
@@ -99,7 +101,7 @@ func (p *program) wanted(c *creation, img *store.Image, args []string) (*assembl
 	if err != nil {
 		return nil, err
 	}
-	w := &assembly.Wanted{Image: img, Config: assembly.FromImage(img), Options: *o, User: c.User, Groups: c.Groups, CgroupParent: c.CgroupParent, Facts: facts}
+	w := &assembly.Wanted{Image: img, Config: assembly.FromImage(img), Options: *o, User: c.User, Groups: c.Groups, CgroupParent: c.CgroupParent, VolumesFrom: c.volumesFrom, Facts: facts}
 	w.Config.ImageName = shown(img, args[0])
 	w.Config.Command = os.Args
 	if err := c.Life.Config(&w.Config); err != nil {

@@ -177,14 +177,13 @@ func mountsOf(c *container.Container, spec *specs.Spec) []mountDetails {
 	for _, v := range c.Config.Volumes {
 		volumes[v.Destination] = v.Name
 	}
-	own := filepath.Clean(c.Store().Root()) + "/containers/"
 	for _, m := range spec.Mounts {
 		d := mountDetails{Type: m.Type, Source: m.Source, Destination: m.Destination, RW: true, Propagation: "rprivate"}
 		name, isVolume := volumes[m.Destination]
 		switch {
 		case isVolume:
 			d.Type, d.Name = "volume", name
-		case m.Type != "bind" || len(m.Source) >= len(own) && m.Source[:len(own)] == own:
+		case m.Type != "bind" || !assembly.IsGiven(c, m):
 			continue
 		}
 		for _, o := range m.Options {

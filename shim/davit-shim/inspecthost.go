@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 type hostDetails struct {
 	LogConfig         logDetails
 	NetworkMode       string
+	IpcMode           string
+	PidMode           string
+	UTSMode           string
 	PortBindings      map[string][]hostPort
 	RestartPolicy     restartDetails
 	AutoRemove        bool
@@ -66,6 +70,8 @@ func hostDetailsOf(c container.Config, spec *specs.Spec) hostDetails {
 	for name, value := range c.Log.Options {
 		h.LogConfig.Config[name] = value
 	}
+	h.IpcMode = cmp.Or(c.IPC, "private")
+	h.PidMode, h.UTSMode = modeOf(c, spec, specs.PIDNamespace), modeOf(c, spec, specs.UTSNamespace)
 	h.network(c.Network)
 	h.process(spec.Process)
 	if r := spec.Linux.Resources; r != nil {
@@ -75,6 +81,21 @@ func hostDetailsOf(c container.Config, spec *specs.Spec) hostDetails {
 		h.SecurityOpt = append(h.SecurityOpt, "seccomp=unconfined")
 	}
 	return h
+}
+
+// modeOf is whose namespace of a kind a container has, "" for its own.
+func modeOf(c container.Config, spec *specs.Spec, kind specs.LinuxNamespaceType) string {
+	if id := c.Joined[string(kind)]; id != "" {
+		return "container:" + id
+	}
+	for _, ns := range spec.Linux.Namespaces {
+		if ns.Type == kind && ns.Path != "" {
+			return "ns:" + ns.Path
+		} else if ns.Type == kind {
+			return ""
+		}
+	}
+	return "host"
 }
 
 // parentOf is the cgroup above a container's, or its slice.

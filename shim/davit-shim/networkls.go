@@ -144,6 +144,7 @@ func networkRow(n network.Network, whole bool) listing.Row {
 		"ID": n.ID, "Name": n.Name, "Driver": "bridge", "Scope": "local", "Internal": strconv.FormatBool(n.Internal), "IPv6": strconv.FormatBool(hasIPv6(n)),
 		"Labels": joined(n.Labels), "CreatedAt": n.Created.Format(time.RFC3339Nano),
 	}
+	row.SetLabels(n.Labels)
 	if !whole {
 		row["ID"] = listing.Short(n.ID)
 	}

@@ -51,7 +51,8 @@ status=created|running|paused|restarting|exited|dead, exited=STATUS, health=none
 starting|healthy|unhealthy, ancestor=IMAGE, before=CONTAINER, since=CONTAINER,
 volume=NAME|DIR, network=NAME, publish=PORT, expose=PORT. A filter on the status
 looks at all containers. --format takes ID, Image, Command, RunningFor, CreatedAt,
-Status, State, Ports, Names, Size, Labels, Mounts, Networks, LocalVolumes and Pid.`,
+Status, State, Ports, Names, Size, Labels, Mounts, Networks, LocalVolumes and Pid,
+and .Label "NAME".`,
 		Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error { return p.ps(r) },
 	}
@@ -155,6 +156,7 @@ func (r roster) row(c seen, ports func(*container.Container) []network.Port, now
 		"Labels": pairsOf(c.Config.Labels), "Mounts": mountNames(c.Config), "Networks": strings.Join(networksOf(c.Config), ","),
 		"LocalVolumes": strconv.Itoa(len(c.Config.Volumes)), "Pid": strconv.Itoa(c.state.Pid),
 	}
+	row.SetLabels(c.Config.Labels)
 	if c.state.Alive() {
 		row["Ports"] = portsText(ports(c.Container), c.Config.Network.Exposed)
 	}

@@ -22,7 +22,7 @@ func isSupervisor(args []string) bool {
 func beSupervisor(args []string) int {
 	awaited := len(args) > 2 && args[2] == supervise.Awaited
 	h := &hosting{}
-	if supervise.Serve(args[1], awaited, supervise.Host{Prepare: h.prepare, Attach: h.attach, Detach: links.Detach, Remove: h.remove}) != nil {
+	if supervise.Serve(args[1], awaited, supervise.Host{Prepare: h.prepare, Attach: h.attach, Detach: assembly.Ended, Remove: h.remove}) != nil {
 		return exitFailure // the container's own log of its supervisor says why
 	}
 	return 0
@@ -35,12 +35,14 @@ type hosting struct {
 
 // prepare is before each start.
 func (h *hosting) prepare(ctx context.Context, c *container.Container) error {
-	if err := assembly.Prepare(ctx, c); err != nil {
-		return err
-	}
 	h.leave()
 	var err error
-	h.joined, err = links.Before(c)
+	if h.joined, err = links.Before(c); err != nil {
+		return err
+	}
+	if err = assembly.Prepare(ctx, c); err != nil {
+		h.leave()
+	}
 	return err
 }
 

@@ -74,6 +74,7 @@ func volumeRow(s *volume.Store, v volume.Volume, c catalogue) listing.Row {
 		"Driver": "local", "Name": v.Name, "Scope": "local", "Mountpoint": v.Path, "Labels": joined(v.Labels),
 		"Links": strconv.Itoa(len(v.Users)), "Size": "N/A",
 	}
+	row.SetLabels(v.Labels)
 	if c.asksFor("Size") {
 		if bytes, err := s.Size(v.Name); err == nil {
 			row["Size"] = listing.Size(bytes)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"text/tabwriter"
 	"text/template"
@@ -19,6 +20,37 @@ type Column struct {
 
 // Row are the values of one thing, by the names of the columns.
 type Row map[string]string
+
+// labelKey is how the keys of labels begin: no column has it, and JSON none of them.
+const labelKey = "\x00"
+
+// SetLabels has the row's Label know labels.
+func (r Row) SetLabels(labels map[string]string) {
+	for name, value := range labels {
+		r[labelKey+name] = value
+	}
+}
+
+// Label is one label of the thing, "" where it has none of the name; in the heading it
+// is the name.
+// Compat(moby): {{.Label "NAME"}}.
+func (r Row) Label(name string) string {
+	if _, heading := r[labelKey]; heading {
+		return strings.ToUpper(name)
+	}
+	return r[labelKey+name]
+}
+
+// MarshalJSON writes the columns.
+func (r Row) MarshalJSON() ([]byte, error) {
+	columns := maps.Clone(map[string]string(r))
+	maps.DeleteFunc(columns, func(key, _ string) bool { return strings.HasPrefix(key, labelKey) })
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(columns)
+	return out.Bytes(), err
+}
 
 // Listing is what may be printed.
 type Listing struct {
@@ -59,7 +91,7 @@ func printJSON(w io.Writer, rows []Row) error {
 // printTable prints a heading and the rows, in columns. A template's tabs
 // separate them; one on the command line says "\t" for a tab.
 func (l Listing) printTable(w io.Writer, text string, rows []Row) error {
-	headers := Row{}
+	headers := Row{labelKey: ""}
 	for _, c := range l.Columns {
 		headers[c.Name] = c.Header
 	}
@@ -77,7 +109,7 @@ func printTemplate(w io.Writer, text string, rows []Row) error {
 		return err
 	}
 	for _, row := range rows {
-		if err := Execute(w, t, map[string]string(row)); err != nil {
+		if err := Execute(w, t, row); err != nil {
 			return err
 		}
 	}

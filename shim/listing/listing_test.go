@@ -14,6 +14,7 @@ var things = Listing{
 var rows = []Row{{"ID": "0123456789ab", "Name": "one"}, {"ID": "cdef", "Name": "<two>"}}
 
 func TestPrint(t *testing.T) {
+	rows[0].SetLabels(map[string]string{"tier": "front,<2>"})
 	for _, tt := range []struct{ name, format, want string }{
 		{"default", "", "THING ID       NAME\n0123456789ab   one\ncdef           <two>\n"},
 		{"table", "table", "THING ID       NAME\n0123456789ab   one\ncdef           <two>\n"},
@@ -21,6 +22,7 @@ func TestPrint(t *testing.T) {
 		{"template", "{{.ID}}={{.Name | upper}}", "0123456789ab=ONE\ncdef=<TWO>\n"},
 		{"JSON", "json", "{\"ID\":\"0123456789ab\",\"Name\":\"one\"}\n{\"ID\":\"cdef\",\"Name\":\"<two>\"}\n"},
 		{"JSON in a template", "{{json .}}", "{\"ID\":\"0123456789ab\",\"Name\":\"one\"}\n{\"ID\":\"cdef\",\"Name\":\"<two>\"}\n"},
+		{"labels", `table {{.Name}}\t{{.Label "tier"}}`, "NAME      TIER\none       front,<2>\n<two>     \n"},
 		{"functions", `{{truncate .ID 2}}{{pad .Name 1 1}}{{join (split .Name "n") "-"}}{{title .Name}}{{lower "A"}}`, "01 one o-eOnea\ncd <two> <two><two>a\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

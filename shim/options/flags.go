@@ -39,6 +39,8 @@ type Wanted struct {
 	Volumes []Volume
 	// Joined are the containers whose namespaces are joined, as they were named.
 	Joined map[specs.LinuxNamespaceType]string
+	// IPC is what --ipc says.
+	IPC string
 	// Sources are directories of the host that are made where they are missing.
 	// Compat(moby): -v makes them, --mount does not.
 	Sources []string
@@ -90,7 +92,7 @@ func (f *Flags) addNamespaces(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.hostname, "hostname", "h", "", "the container's `NAME` of itself")
 	fs.StringVar(&f.domainname, "domainname", "", "the container's NIS `DOMAIN`")
 	fs.StringVar(&f.pid, "pid", "", "processes: `WHICH` is host, container:ID, or ns:PATH (default is its own)")
-	fs.StringVar(&f.ipc, "ipc", "", "shared memory and messages: `WHICH` is private, host, container:ID, or ns:PATH")
+	fs.StringVar(&f.ipc, "ipc", "", "shared memory and messages: `WHICH` is private, shareable, none, host, container:ID, or ns:PATH (default is private)")
 	fs.StringVar(&f.uts, "uts", "", "host name: `WHICH` is host, or ns:PATH (default is its own)")
 	fs.StringVar(&f.cgroups, "cgroupns", "", "cgroups: `WHICH` is private, host, or ns:PATH (default is private where cgroup v2 is alone)")
 	fs.StringVar(&f.userns, "userns", "", "users: `WHICH` is host, or ns:PATH")

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/davit-containers/davit/bundle/config"
 )
+
+// Shareable is the --ipc of a container whose shared memory others may have.
+const Shareable = "shareable"
 
 // namespaces are those that the container does not have of its own.
 func (f *Flags) namespaces(w *Wanted) error {
@@ -36,16 +40,32 @@ func (f *Flags) namespaces(w *Wanted) error {
 			}
 		case n.value == "host":
 			w.Namespaces[n.kind] = config.Namespace{Host: true}
-		case n.kind == specs.IPCNamespace && n.value == "shareable": // Compat(moby): each is
+		case n.kind == specs.IPCNamespace && (n.value == Shareable || n.value == "none"):
+			w.NoShm = n.value == "none"
 		case shares && other != "" && (n.kind == specs.PIDNamespace || n.kind == specs.IPCNamespace):
 			w.Joined[n.kind] = other
 		case joins && filepath.IsAbs(path):
 			w.Namespaces[n.kind] = config.Namespace{Path: path}
 		default:
-			return fmt.Errorf("%s %q: it is %s, host, or ns:PATH", n.flag, n.value, n.own)
+			return fmt.Errorf("%s %q: it is %s", n.flag, n.value, choices(n.kind, n.own))
 		}
 	}
+	w.IPC = f.ipc
+	if f.uts == "host" && f.hostname != "" {
+		return errors.New("conflicting options: hostname and the UTS mode") // Compat(moby): its words
+	}
 	return nil
+}
+
+// choices are what a flag on a namespace takes.
+func choices(kind specs.LinuxNamespaceType, own string) string {
+	switch kind {
+	case specs.IPCNamespace:
+		own += ", shareable, none, container:NAME"
+	case specs.PIDNamespace:
+		own += ", container:NAME"
+	}
+	return own + ", host, or ns:PATH"
 }
 
 // mappings are those of a user namespace. Where only one kind is given, it is
