@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -147,29 +145,46 @@ func TestContainerdRestart(t *testing.T) {
 	e.must(0, "", "task", "rm", "one")
 }
 
-// A supervisor that is killed: containerd hears of the container's end, and
-// nothing is left.
+// A supervisor that is killed: containerd notices nothing, and the container and
+// whoever waits for it neither.
 func TestContainerdShimKilled(t *testing.T) {
+	e := containerd(t)
+	await := e.events("one")
+	waited := make(chan int, 1)
+	go func() {
+		_, status := e.run("run", "--runtime", runtime, box, "one", "/bin/sh", "-c", "trap 'exit 9' TERM; while :; do sleep 1000 & wait $!; done")
+		waited <- status
+	}()
+	await("start")
+	for range 3 {
+		supervisor, _ := supervisorOf(t, e.dir)
+		if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		e.must(4, "", "task", "exec", "--exec-id", "x", "one", "/bin/sh", "-c", "exit 4")
+		e.must(0, "RUNNING", "task", "ls")
+	}
+	e.must(0, "", "task", "kill", "one")
+	if status := <-waited; status != 9 {
+		t.Errorf("the container ended with status %d", status)
+	}
+	e.must(0, "", "container", "rm", "one")
+}
+
+// A supervisor that is killed with its keeper: containerd hears of the container's
+// end, and nothing is left.
+func TestContainerdShimAndKeeperKilled(t *testing.T) {
 	e := containerd(t)
 	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sleep", "1000")
 	await := e.events("one")
 	supervisor, keeper := supervisorOf(t, e.dir)
-	ended, err := unix.PidfdOpen(keeper, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(ended)
-	if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	for _, pid := range []int{keeper, supervisor} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 	await("exit")
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(ended), Events: unix.POLLIN}}, int(commandTime.Milliseconds()))
-	for err == unix.EINTR {
-		n, err = unix.Poll([]unix.PollFd{{Fd: int32(ended), Events: unix.POLLIN}}, int(commandTime.Milliseconds()))
-	}
-	if n != 1 {
-		t.Fatalf("the keeper does not end: %v", err)
-	}
+	e.must(0, "", "container", "rm", "one")
 	if pids := processesWith(t, e.dir+"/c"); len(pids) > 0 {
 		t.Errorf("left: processes %v", pids)
 	}

@@ -71,7 +71,9 @@ func (s *supervisor) begin() (err error) {
 		return err
 	}
 	s.service = &task.Service{Engine: s.engine, Shutdown: s.shutdown}
-	s.server = &ttrpc.Server{Loop: s.loop, Handle: s.handle, Change: s.claimed}
+	s.server = &ttrpc.Server{
+		Loop: s.loop, Handle: s.handle, Change: s.claimed, Keeper: s.keeper, Repeatable: task.Repeatable,
+	}
 	listener := s.keeper.Kept[keeper.ListenerKey]
 	if listener == nil {
 		return fmt.Errorf("the keeper has no socket")

@@ -78,6 +78,16 @@ var questions = map[string]bool{
 // Asks tells whether a call changes nothing, and may come often.
 func Asks(r *ttrpc.Request) bool { return questions[r.Method] }
 
+// repeatable are the questions that are asked again when the supervisor was killed
+// before it answered: those that cannot be what ended it.
+var repeatable = map[string]bool{
+	"State": true, "Wait": true, "Connect": true,
+	"Platform": true, "WaitSandbox": true, "SandboxStatus": true, "PingSandbox": true,
+}
+
+// Repeatable tells whether a call may be made a second time after a kill.
+func Repeatable(r *ttrpc.Request) bool { return repeatable[r.Method] }
+
 // codes are the refusals' kinds on the wire.
 var codes = map[engine.Kind]ttrpc.Code{
 	engine.NotFound: ttrpc.NotFound, engine.AlreadyExists: ttrpc.AlreadyExists,

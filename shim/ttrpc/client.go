@@ -57,14 +57,15 @@ func (c *Client) Call(service, method string, m protobuf.Message, done func(answ
 // Close ends the connection.
 func (c *Client) Close() { c.conn.close(nil) }
 
-func (c *Client) response(h header, data []byte) error {
+func (c *Client) response(f []byte) error {
+	h := parseHeader(f)
 	done := c.calls[h.stream]
 	if h.kind != responseFrame || done == nil {
 		return nil
 	}
 	delete(c.calls, h.stream)
 	r := response{}
-	err := protobuf.Unmarshal(data, &r)
+	err := protobuf.Unmarshal(f[headerSize:], &r)
 	if err == nil && r.status != nil && r.status.Code != 0 {
 		err = r.status
 	}

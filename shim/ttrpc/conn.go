@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -17,8 +18,9 @@ type conn struct {
 	watch  *loop.Watch
 	in     []byte
 	out    []byte
-	frame  func(h header, data []byte) error
+	frame  func(f []byte) error // is given each whole frame
 	closed func(err error)
+	kept   *kept // nil where the connection ends with this process
 }
 
 // maxWaiting is how much may wait for a peer that does not read, in bytes.
@@ -52,18 +54,30 @@ func (c *conn) event(events uint32) {
 // read takes what has come, and the frames that are whole. A peer that sends
 // more is heard in the next round: others come first.
 func (c *conn) read() error {
-	buf := make([]byte, 4096)
-	n, err := unix.Read(c.fd, buf)
+	data, err := c.receive()
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return nil
+	case err == io.EOF:
+		return err
 	case err != nil:
 		return fmt.Errorf("reading from a peer: %w", err)
-	case n == 0:
-		return io.EOF
 	}
-	c.in = append(c.in, buf[:n]...)
+	c.in = append(c.in, data...)
 	return c.frames()
+}
+
+// receive takes some of what has come.
+func (c *conn) receive() ([]byte, error) {
+	if c.kept != nil {
+		return c.kept.receive()
+	}
+	buf := make([]byte, 4096)
+	n, err := unix.Read(c.fd, buf)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	return buf[:max(n, 0)], err
 }
 
 func (c *conn) frames() error {
@@ -76,9 +90,9 @@ func (c *conn) frames() error {
 		if len(c.in) < size {
 			return nil
 		}
-		data := c.in[headerSize:size]
+		whole := c.in[:size]
 		c.in = c.in[size:]
-		if err := c.frame(h, data); err != nil {
+		if err := c.frame(whole); err != nil {
 			return err
 		}
 		if c.file == nil {
@@ -96,8 +110,11 @@ func (c *conn) send(data []byte) {
 	if c.file == nil {
 		return
 	}
-	c.out = append(c.out, data...)
-	if len(c.out) > maxWaiting {
+	if err := c.add(data); err != nil {
+		c.close(err)
+		return
+	}
+	if c.waiting() > maxWaiting {
 		c.close(fmt.Errorf("writing to a peer: it reads nothing"))
 		return
 	}
@@ -106,9 +123,24 @@ func (c *conn) send(data []byte) {
 	}
 }
 
+func (c *conn) add(data []byte) error {
+	if c.kept != nil {
+		return c.kept.add(data)
+	}
+	c.out = append(c.out, data...)
+	return nil
+}
+
+func (c *conn) waiting() int64 {
+	if c.kept != nil {
+		return c.kept.waiting()
+	}
+	return int64(len(c.out))
+}
+
 func (c *conn) flush() error {
-	for len(c.out) > 0 {
-		n, err := unix.SendmsgN(c.fd, c.out, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	for c.waiting() > 0 {
+		err := c.write()
 		switch {
 		case err == unix.EAGAIN:
 			return c.watch.Set(loop.Readable | loop.Writable)
@@ -116,10 +148,37 @@ func (c *conn) flush() error {
 		case err != nil:
 			return fmt.Errorf("writing to a peer: %w", err)
 		}
-		c.out = c.out[max(n, 0):]
 	}
 	c.out = nil
+	if c.kept != nil {
+		if err := c.kept.shorten(c.in); err != nil {
+			return err
+		}
+	}
 	return c.watch.Set(loop.Readable)
+}
+
+// begun notes a call, until it is answered.
+func (c *conn) begun(stream uint32, call []byte) {
+	if c.kept != nil {
+		c.kept.calls[stream] = slices.Clone(call)
+	}
+}
+
+func (c *conn) answered(stream uint32) {
+	if c.kept != nil {
+		delete(c.kept.calls, stream)
+	}
+}
+
+// write writes some of what waits.
+func (c *conn) write() error {
+	if c.kept != nil {
+		return c.kept.send()
+	}
+	n, err := unix.SendmsgN(c.fd, c.out, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	c.out = c.out[max(n, 0):]
+	return err
 }
 
 func (c *conn) close(err error) {
@@ -127,6 +186,10 @@ func (c *conn) close(err error) {
 		return
 	}
 	c.watch.Stop()
+	if c.kept != nil {
+		unix.Shutdown(c.fd, unix.SHUT_RDWR) // the keeper may have it for a moment longer
+		c.kept.drop()
+	}
 	c.file.Close()
 	c.file = nil
 	c.closed(err)

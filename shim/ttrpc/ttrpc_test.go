@@ -287,7 +287,7 @@ func calls(t *testing.T, pieces [][]byte) (list []string, err error) {
 	defer file.Close()
 	s := &Server{Handle: func(r *Request, _ Answer) { list = append(list, string(protobuf.Marshal(r))) }}
 	c := &conn{file: file}
-	c.frame = func(h header, data []byte) error { return s.request(c, h, data) }
+	c.frame = func(f []byte) error { return s.take(c, f, s.Handle) }
 	for _, p := range pieces {
 		c.in = append(c.in, p...)
 		if err := c.frames(); err != nil {
