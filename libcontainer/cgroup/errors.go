@@ -18,6 +18,17 @@ import (
 // own, that deserves a warning, because its processes cannot all be found.
 var ErrRootless = errors.New("rootless: no permission for a cgroup, and none needed")
 
+// DeniedError refuses limits for which a rootless caller may not make a cgroup.
+type DeniedError struct {
+	Field string // of the configuration, that sets a limit
+}
+
+// Error names the field.
+// Compat(runc): its integration tests look for this phrase.
+func (e *DeniedError) Error() string {
+	return "rootless needs no limits + no cgrouppath when no permission is granted for cgroups [" + e.Field + " is set]"
+}
+
 // isRootless reports whether err is [ErrRootless], or the library's word for it.
 func isRootless(err error) bool {
 	return errors.Is(err, ErrRootless) || errors.Is(err, cgroups.ErrRootless)

@@ -85,10 +85,9 @@ func (denied) create() error    { return ErrRootless }
 func (denied) attach(int) error { return ErrRootless }
 
 // newDenied refuses limits, which nothing would enforce.
-// Compat(runc): its integration tests look for this phrase.
 func newDenied(limits *cgroups.Resources) (*Manager, error) {
 	if field := firstLimit(limits); field != "" {
-		return nil, fmt.Errorf("rootless needs no limits + no cgrouppath when no permission is granted for cgroups [linux.resources.%s is set]", field)
+		return nil, &DeniedError{"linux.resources." + field}
 	}
 	return &Manager{saved: Saved{Driver: Disabled, Rootless: true}, backend: denied{}}, nil
 }

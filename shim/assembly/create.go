@@ -40,7 +40,9 @@ type Wanted struct {
 	VolumesFrom []string
 	// CgroupParent is where the cgroup goes, "" for the default.
 	CgroupParent string
-	Form         bundledir.Form
+	// CgroupManager is one of Managers, "" for the one that fits the machine.
+	CgroupManager string
+	Form          bundledir.Form
 	// Inside and OneOwner are as package bundledir has them.
 	Inside, OneOwner bool
 	Facts            config.Facts
@@ -177,6 +179,9 @@ func (b *building) sources() error {
 // finish takes over what the bundle decides, and puts an init before the program.
 func (b *building) finish(r *config.Result) error {
 	c, p := b.record(), r.Spec.Process
+	if b.OneOwner && (p.User.UID != 0 || p.User.GID != 0) {
+		return fmt.Errorf("user %d:%d: this user has one id alone, which is root's in the container [lines for him in /etc/subuid and /etc/subgid, and newuidmap of Debian's package uidmap, give more; -u 0 does without]", p.User.UID, p.User.GID)
+	}
 	c.Path, c.Args, c.Env, c.WorkDir, c.StopSignal = p.Args[0], p.Args[1:], p.Env, p.Cwd, r.StopSignal
 	c.User, c.Entrypoint, c.Cmd = b.User, entrypoint(b.Options.Entrypoint, b.Image.Config().Config), b.Options.Command
 	if c.User == "" {

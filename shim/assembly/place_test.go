@@ -21,21 +21,24 @@ func TestCgroup(t *testing.T) {
 	}
 	defer l.Unlock()
 	for _, tt := range []struct {
-		name, parent string
-		inside       bool
-		want         string // ID is the container's
+		name, parent, manager string
+		inside                bool
+		want                  string // ID is the container's
 	}{
-		{"default", "", false, "/davit-shim/ID"},
-		{"parent", "/a/b", false, "/a/b/ID"},
-		{"relative parent", "a", false, "/a/ID"},
-		{"parent above the root", "/../../a", false, "/a/ID"},
-		{"user", "", true, ""},
-		{"user's parent", "/mine", true, "/mine/ID"},
-		{"slice", "machine.slice", false, "a slice needs systemd"},
-		{"colon", "a:b", false, "a colon"},
+		{"default", "", "", false, "/davit-shim/ID"},
+		{"parent", "/a/b", "", false, "/a/b/ID"},
+		{"relative parent", "a", "", false, "/a/ID"},
+		{"parent above the root", "/../../a", "", false, "/a/ID"},
+		{"user", "", "", true, ""},
+		{"user's parent", "/mine", "", true, "/mine/ID"},
+		{"slice", "machine.slice", "", false, "a slice needs systemd"},
+		{"slice of files", "machine.slice", "cgroupfs", false, "and here it is cgroupfs"},
+		{"colon", "a:b", "", false, "a colon"},
+		{"files", "", "cgroupfs", false, "/davit-shim/ID"},
+		{"another manager", "", "openrc", false, "it is systemd or cgroupfs"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := &building{Wanted{CgroupParent: tt.parent, Inside: tt.inside}, l}
+			b := &building{Wanted{CgroupParent: tt.parent, CgroupManager: tt.manager, Inside: tt.inside}, l}
 			err := b.cgroup()
 			got := b.Options.CgroupsPath
 			if err != nil {

@@ -101,7 +101,10 @@ func (p *program) wanted(c *creation, img *store.Image, args []string) (*assembl
 	if err != nil {
 		return nil, err
 	}
-	w := &assembly.Wanted{Image: img, Config: assembly.FromImage(img), Options: *o, User: c.User, Groups: c.Groups, CgroupParent: c.CgroupParent, VolumesFrom: c.volumesFrom, Facts: facts}
+	w := &assembly.Wanted{
+		Image: img, Config: assembly.FromImage(img), Options: *o, User: c.User, Groups: c.Groups,
+		CgroupParent: c.CgroupParent, CgroupManager: p.globals.cgroupManager, VolumesFrom: c.volumesFrom, Facts: facts,
+	}
 	w.Config.ImageName = shown(img, args[0])
 	w.Config.Command = os.Args
 	if err := c.Life.Config(&w.Config); err != nil {
@@ -130,6 +133,9 @@ func (p *program) asContainersUser(w *assembly.Wanted) error {
 	}
 	if len(w.Options.UIDMappings) > 0 {
 		return errors.New("--uidmap and --gidmap need root: the container is in the user's own user namespace")
+	}
+	if ns := w.Options.Namespaces[specs.UserNamespace]; ns.Host || ns.Path != "" {
+		return errors.New("--userns needs root, but for private: the container has a user namespace of its own below the user's")
 	}
 	mapping, err := rootless.Current()
 	if err != nil {

@@ -11,11 +11,13 @@ import (
 
 // globals are the flags that stand before the command.
 type globals struct {
-	root string
+	root          string
+	cgroupManager string
 }
 
 func (g *globals) add(fs *pflag.FlagSet) {
 	fs.StringVar(&g.root, "root", "", "keep images and containers in `DIR` (default is "+systemRoot+", or davit in the user's data directory)")
+	fs.StringVar(&g.cgroupManager, "cgroup-manager", "", "have the cgroups of new containers made by `MANAGER`: systemd or cgroupfs (default is systemd on cgroup v2, where it runs)")
 }
 
 // systemRoot is where root's images are.

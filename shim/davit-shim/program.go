@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/assembly"
 )
 
 // program is one call of davit-shim.
@@ -92,6 +93,7 @@ func (p *program) tree() *cobra.Command {
 	}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return p.enter(cmd) }
 	p.globals.add(root.Flags())
+	_ = root.RegisterFlagCompletionFunc("cgroup-manager", cobra.FixedCompletions(assembly.Managers(), cobra.ShellCompDirectiveNoFileComp))
 	root.Flags().BoolP("help", "h", false, "show help")
 	root.Flags().BoolP("version", "v", false, "print the version")
 	root.Version = version

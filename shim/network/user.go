@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+
+	"github.com/moby/sys/userns"
 )
 
 // The programs that give a user's container a network.
@@ -113,13 +117,38 @@ func (s *Store) reserveUser(r UserRequest, program string) (Attachment, error) {
 	if a.Ports, err = s.freePorts(r.Ports); err != nil {
 		return a, err
 	}
+	if err := allowed(a.Ports); err != nil {
+		return a, err
+	}
 	return a, s.write(a)
+}
+
+// allowed refuses ports that a user may not publish.
+// Linux 4.11: net.ipv4.ip_unprivileged_port_start.
+func allowed(ports []Port) error {
+	if os.Geteuid() == 0 && !userns.RunningInUserNS() {
+		return nil
+	}
+	data, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	if err != nil {
+		return nil // and see whether it works
+	}
+	first, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return nil
+	}
+	for _, p := range ports {
+		if int(p.Host) < first {
+			return fmt.Errorf("publishing port %s: a user's ports begin at %d [choose another, or have root lower it: sysctl net.ipv4.ip_unprivileged_port_start]", p, first)
+		}
+	}
+	return nil
 }
 
 func (s *Store) startUser(ctx context.Context, a *Attachment, r UserRequest, program userProgram) error {
 	pid, err := program.start(s, ctx, program.path, r, a.Ports)
 	if err != nil {
-		return err
+		return withoutTun(err)
 	}
 	if a.User.PID, a.User.Start = pid, startTime(pid); a.User.Start == 0 {
 		return fmt.Errorf("%s has ended", program.name)
@@ -134,6 +163,22 @@ func (s *Store) startUser(ctx context.Context, a *Attachment, r UserRequest, pro
 		return err
 	}
 	return r.Files.write(reached{final: true, dns: []netip.Addr{program.dns}})
+}
+
+// tunDevice is what both programs make the container's network device with.
+const tunDevice = "/dev/net/tun"
+
+// withoutTun adds to an error why that device cannot be opened, if it cannot.
+func withoutTun(err error) error {
+	f, tunErr := os.OpenFile(tunDevice, os.O_RDWR, 0)
+	switch {
+	case tunErr == nil:
+		f.Close()
+		return err
+	case errors.Is(tunErr, fs.ErrPermission):
+		return fmt.Errorf("%w [only root may open %s: chmod 666 %[2]s, as udev does]", err, tunDevice)
+	}
+	return fmt.Errorf("%w [there is no %s: modprobe tun]", err, tunDevice)
 }
 
 // endUser ends the program of an attachment, also where a crash came between

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/userns"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/davit-containers/davit/bundle/config"
@@ -86,7 +87,7 @@ func (f *Flags) mappings(w *Wanted) (err error) {
 	if len(w.UIDMappings) > 0 && f.userns != "" && f.userns != "private" {
 		return fmt.Errorf("--uidmap and --gidmap contradict --userns %s", f.userns)
 	}
-	if len(w.UIDMappings) == 0 && f.userns == "private" {
+	if len(w.UIDMappings) == 0 && f.userns == "private" && !userns.RunningInUserNS() { // where a user's containers have one
 		return fmt.Errorf("--userns private needs --uidmap or --gidmap")
 	}
 	return nil
