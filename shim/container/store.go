@@ -83,13 +83,29 @@ func (s *Store) Run() string {
 	if os.Geteuid() == 0 && !userns.RunningInUserNS() {
 		return filepath.Join(systemRun, own)
 	}
-	// Source: XDG Base Directory Specification, $XDG_RUNTIME_DIR.
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
-			return filepath.Join(dir, "davit-shim", own)
-		}
+	if dir := userRun(); dir != "" {
+		return filepath.Join(dir, own)
 	}
 	return filepath.Join(s.root, "run")
+}
+
+// userRun is where a user's programs have what does not outlive the machine, or "".
+// Source: XDG Base Directory Specification, $XDG_RUNTIME_DIR.
+func userRun() string {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() || !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, "davit-shim")
+}
+
+// Notes is the directory in which package rootless notes processes of a user, for the
+// store in the directory root.
+func Notes(root string) string {
+	if dir := userRun(); dir != "" {
+		return filepath.Join(dir, "processes")
+	}
+	return filepath.Join(root, "processes")
 }
 
 // List are all containers that are whole, the newest first.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/shim/bundledir"
+	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/rootless"
 )
 
@@ -26,7 +27,11 @@ func (p *program) enter(cmd *cobra.Command) error {
 		return nil
 	}
 	p.inside = rootless.Again()
-	status, done, err := rootless.Enter()
+	root, err := p.globals.directory()
+	if err != nil {
+		return err
+	}
+	status, done, err := rootless.Enter(container.Notes(root))
 	if err == nil && done {
 		err = exitStatus(status)
 	}

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/shim/internal/memprogram"
 )
 
 //go:generate ../../contrib/static/build keeper amd64 src/keeper.c
@@ -28,7 +30,7 @@ type Launch struct {
 // Start starts a keeper, in a session of its own, which starts the supervisor.
 // It returns the keeper's pid.
 func Start(l Launch) (int, error) {
-	program, err := sealed()
+	program, err := memprogram.Open(name, blob)
 	if err != nil {
 		return 0, fmt.Errorf("making the keeper: %w", err)
 	}
@@ -58,47 +60,4 @@ func Start(l Launch) (int, error) {
 		return 0, fmt.Errorf("starting the keeper: %w", err)
 	}
 	return pid, nil
-}
-
-// sealed is the program in a file that nobody can change. Where the machine
-// forbids programs in memory it is a file without a name.
-// Linux 6.3: MFD_EXEC; before, every memfd is executable.
-func sealed() (*os.File, error) {
-	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate(name, flags)
-	}
-	if err == unix.EACCES {
-		return unnamed()
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Write(blob); err != nil {
-		f.Close()
-		return nil, err
-	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		f.Close()
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return f, nil
-}
-
-// unnamed writes the program to a file without a name, and opens it again for
-// reading alone, as what is open for writing cannot be executed.
-func unnamed() (*os.File, error) {
-	fd, err := unix.Open("/run", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o700)
-	if err != nil {
-		return nil, os.NewSyscallError("open", err)
-	}
-	w := os.NewFile(uintptr(fd), name)
-	defer w.Close()
-	if _, err := w.Write(blob); err != nil {
-		return nil, err
-	}
-	return os.Open("/proc/self/fd/" + strconv.Itoa(fd))
 }

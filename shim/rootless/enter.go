@@ -29,14 +29,17 @@ const (
 
 // Enter is for the beginning of main, before anything is done that must not be
 // done twice. For root, in whatever namespace, it does nothing. For others it
-// runs the program again as root of a new user namespace and a new namespace of
+// runs the program again as root of a user namespace and of a new namespace of
 // mounts, with the same arguments, environment and standard streams; then done
 // says that this is over, and the caller is to exit with status: the program's
 // own, or 128 and the number of the signal that ended it.
 //
+// The user namespace is that of the processes which are noted in a directory,
+// while one of them lives, and else a new one: see [Note].
+//
 // Other descriptors are not passed on. A program whose parent is killed is
 // killed too.
-func Enter() (status int, done bool, err error) {
+func Enter(notes string) (status int, done bool, err error) {
 	stage, parent, err := currentStage()
 	if err != nil {
 		return 0, false, err
@@ -49,7 +52,7 @@ func Enter() (status int, done bool, err error) {
 	case os.Geteuid() == 0:
 		return 0, false, nil
 	}
-	status, err = supervise()
+	status, err = supervise(notes)
 	return status, err == nil, err
 }
 
@@ -110,34 +113,52 @@ func settle(parent int) error {
 }
 
 // supervise runs the program in a namespace, and waits for its end.
-func supervise() (status int, err error) {
+func supervise(notes string) (status int, err error) {
 	// A parent's death is that of the thread that made the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	signals := catch()
 	defer signals.stop()
-	cmd, err := start()
+	cmd, err := together(notes, start)
 	if err != nil {
 		return 0, fmt.Errorf("going on in a user namespace: %w", err)
 	}
 	signals.passTo(cmd.Process)
-	return statusOf(cmd.Wait())
+	status, err = statusOf(cmd.Wait())
+	forget(notes, cmd.Process.Pid)
+	return status, err
 }
 
-// start starts the program and gives it its ids.
-func start() (*exec.Cmd, error) {
+// start starts the program in a user namespace that is there, or in a new one where
+// that is nil.
+func start(ns *os.File) (*exec.Cmd, error) {
+	if ns != nil {
+		return join(ns)
+	}
+	return create()
+}
+
+// again is a command that is this program, with its arguments and streams.
+func again(program, stage string) *exec.Cmd {
+	cmd := exec.Command(program)
+	cmd.Args = os.Args
+	cmd.Env = stageEnv(stage, os.Getpid())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	return cmd
+}
+
+// create starts the program in a new user namespace, and gives it its ids.
+func create() (*exec.Cmd, error) {
 	hear, tell, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer hear.Close()
 	defer tell.Close()
-	cmd := exec.Command(self)
-	cmd.Args = os.Args
-	cmd.Env = stageEnv(stageWaiting, os.Getpid())
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd := again(self, stageWaiting)
 	cmd.ExtraFiles = []*os.File{hear}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS
 	if err := cmd.Start(); err != nil {
 		return nil, refused(err)
 	}

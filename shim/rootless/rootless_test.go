@@ -26,6 +26,7 @@ import (
 
 const (
 	programVar = "ROOTLESS_TEST_PROGRAM" // set where this file is a program that calls Enter
+	notesVar   = "ROOTLESS_TEST_NOTES"   // the directory that Enter gets
 	settingVar = "ROOTLESS_TEST_SETTING" // the setting in which TestRootless runs the tests TestUser...
 	testUID    = 4242
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(programVar) == "" {
 		os.Exit(m.Run())
 	}
-	status, done, err := Enter()
+	status, done, err := Enter(notesForTest())
 	if err == nil && !done {
 		status, err = program(os.Args[1], os.Args[2:])
 	}
@@ -45,6 +46,14 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// notesForTest are the notes that a test says, or those of one process alone.
+func notesForTest() string {
+	if dir := os.Getenv(notesVar); dir != "" {
+		return dir
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprint("notes-", os.Getpid()))
+}
+
 // program is what goes on in the namespace.
 func program(verb string, args []string) (int, error) {
 	switch verb {
@@ -53,6 +62,8 @@ func program(verb string, args []string) (int, error) {
 	case "die":
 		n, err := strconv.Atoi(args[0])
 		return 0, errors.Join(err, unix.Kill(os.Getpid(), unix.Signal(n)), forever())
+	case "namespaces":
+		return 0, namespaces()
 	case "who":
 		return 0, who()
 	case "signals":
@@ -361,7 +372,7 @@ func spin(steps int) {
 
 func TestEnterDoesNothingForRoot(t *testing.T) {
 	needs.Root(t, "it is about root")
-	if status, done, err := Enter(); status != 0 || done || err != nil {
+	if status, done, err := Enter(t.TempDir()); status != 0 || done || err != nil {
 		t.Errorf("got %d, %v, %v", status, done, err)
 	}
 	if m, err := Current(); err != nil || m != (Mapping{}) {
@@ -372,12 +383,12 @@ func TestEnterDoesNothingForRoot(t *testing.T) {
 func TestStageThatIsNotOurs(t *testing.T) {
 	for _, value := range []string{"", "inside", "other:1", "waiting:x"} {
 		t.Setenv(stageVar, value)
-		if _, _, err := Enter(); err == nil || !strings.Contains(err.Error(), "unset it") {
+		if _, _, err := Enter(""); err == nil || !strings.Contains(err.Error(), "unset it") {
 			t.Errorf("%q: got %v", value, err)
 		}
 	}
 	t.Setenv(stageVar, fmt.Sprintf("inside:%d", os.Getppid()+1))
-	if _, done, err := Enter(); done || err == nil || !strings.Contains(err.Error(), "has ended") {
+	if _, done, err := Enter(""); done || err == nil || !strings.Contains(err.Error(), "has ended") {
 		t.Errorf("with another parent: got %v", err)
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/keeper"
+	"github.com/davit-containers/davit/shim/rootless"
 )
 
 // Command is the hidden command of the program that is a supervisor: its arguments
@@ -86,13 +88,27 @@ func launch(c *container.Container, o StartOptions) (*Client, error) {
 	if o.Attach {
 		args = append(args, Awaited)
 	}
-	if _, err = keeper.Start(keeper.Launch{
+	pid, err := keeper.Start(keeper.Launch{
 		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Exits: filepath.Join(c.Run(), exitsName),
-	}); err != nil {
+	})
+	if err == nil {
+		err = noteKeeper(c, pid)
+	}
+	if err != nil {
 		client.Close()
 		return nil, err
 	}
 	return client, nil
+}
+
+// noteKeeper notes the keeper of a user's container, whose user namespace others of
+// his programs are to join. It may have ended already.
+func noteKeeper(c *container.Container, pid int) error {
+	err := rootless.Note(container.Notes(c.Store().Root()), pid)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // environment is the supervisor's: the caller's, with what Go's runtime reads

@@ -1,0 +1,8 @@
+package rootless
+
+import _ "embed"
+
+// joinProgram is built from src/ by contrib/static/build.
+//
+//go:embed bin/join_amd64
+var joinProgram []byte
