@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,8 +36,8 @@ func (p *program) bundleOf(ref string) (*bundledir.Bundle, *container.Container,
 }
 
 // paused does something while a container, if there is one and it runs, is paused:
-// until this program ends at the latest.
-func paused(ctx context.Context, c *container.Container, wanted bool, do func() error) error {
+// until this program ends at the latest. One of a user's without a cgroup goes on.
+func (p *program) paused(ctx context.Context, c *container.Container, wanted bool, do func() error) error {
 	if c == nil || !wanted {
 		return do()
 	}
@@ -56,6 +57,10 @@ func paused(ctx context.Context, c *container.Container, wanted bool, do func() 
 	}
 	defer client.Close()
 	err = client.KeepStill(ctx)
+	if errors.Is(err, supervise.ErrNoCgroup) {
+		fmt.Fprintf(p.err, "%s: container %s has no cgroup to pause it by, and goes on meanwhile\n", name, c.Config.Name)
+		return do()
+	}
 	if err != nil && !errors.Is(err, supervise.ErrNotRunning) {
 		return err
 	}

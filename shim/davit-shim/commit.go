@@ -108,7 +108,7 @@ func (p *program) commit(ctx context.Context, m committing, args []string) error
 		}
 	}
 	var img *store.Image
-	err = paused(ctx, c, m.pause, func() error {
+	err = p.paused(ctx, c, m.pause, func() error {
 		img, err = p.commitBundle(ctx, b, m, o)
 		return err
 	})

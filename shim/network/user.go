@@ -114,10 +114,10 @@ func (s *Store) reserveUser(r UserRequest, program string) (Attachment, error) {
 		return a, err
 	}
 	defer l.Release()
-	if a.Ports, err = s.freePorts(r.Ports); err != nil {
+	if err := allowed(r.Ports); err != nil {
 		return a, err
 	}
-	if err := allowed(a.Ports); err != nil {
+	if a.Ports, err = s.freePorts(r.Ports); err != nil {
 		return a, err
 	}
 	return a, s.write(a)
@@ -138,7 +138,7 @@ func allowed(ports []Port) error {
 		return nil
 	}
 	for _, p := range ports {
-		if int(p.Host) < first {
+		if p.Host != 0 && int(p.Host) < first {
 			return fmt.Errorf("publishing port %s: a user's ports begin at %d [choose another, or have root lower it: sysctl net.ipv4.ip_unprivileged_port_start]", p, first)
 		}
 	}

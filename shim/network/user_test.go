@@ -81,7 +81,7 @@ func attachUser() int {
 	}
 	ports, _ := ParsePorts([]string{"8080:80", "127.0.0.1:8081:80", "80"})
 	if os.Getenv("PORTS") == "bad" {
-		ports = []Port{{Host: 1, Container: 1, Protocol: "sctp"}}
+		ports = []Port{{Host: 2000, Container: 1, Protocol: "sctp"}}
 	}
 	ns := "/proc/" + os.Getenv("CONTAINER") + "/ns/"
 	a, err := s.AttachUser(context.Background(), UserRequest{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -256,9 +257,18 @@ func (c *Client) Resume(ctx context.Context) error {
 
 // KeepStill stops all processes of the container, if it runs, while this client reads
 // its files: until LetGo, or the end of the connection.
+//
+// ErrNoCgroup: it cannot be stopped.
 func (c *Client) KeepStill(ctx context.Context) error {
-	return c.call(ctx, methodStill, &protobuf.Empty{}, nil)
+	err := c.call(ctx, methodStill, &protobuf.Empty{}, nil)
+	if err != nil && strings.HasSuffix(err.Error(), ErrNoCgroup.Error()) {
+		return ErrNoCgroup
+	}
+	return err
 }
+
+// ErrNoCgroup is libcontainer's, as the supervisor passes it on.
+var ErrNoCgroup = errors.New("the container has no cgroup")
 
 // LetGo is the end of KeepStill. One that has ended meanwhile is no error.
 func (c *Client) LetGo(ctx context.Context) error {

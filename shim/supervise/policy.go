@@ -43,9 +43,12 @@ func (s *supervisor) startLater() {
 }
 
 // exitCodeOf is the exit status that stands for a program that could not be
-// started.
+// started: what the runtime says of it, and not what volumes and networks lack.
 // Compat(moby): its numbers.
 func exitCodeOf(cause string) int {
+	if !strings.HasPrefix(cause, "OCI runtime ") {
+		return otherFailure
+	}
 	for _, phrase := range []string{"executable file not found", "no such file or directory", "not a directory"} {
 		if strings.Contains(cause, phrase) {
 			return 127
