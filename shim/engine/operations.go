@@ -264,11 +264,13 @@ func (e *Engine) Again(id, exec string) {
 
 // Info is what is known of a process.
 type Info struct {
-	Bundle  string
-	Pid     int
-	Status  string // created, running, paused, pausing or stopped
-	Streams Streams
-	Exit    Exit // of a stopped one
+	Bundle string
+	Pid    int
+	Status string // created, running, paused, pausing or stopped
+	// Starting is of a created one: its program may run already.
+	Starting bool
+	Streams  Streams
+	Exit     Exit // of a stopped one
 }
 
 // State tells what is known of a process.
@@ -277,7 +279,7 @@ func (e *Engine) State(id, exec string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	i := Info{Bundle: p.task.create.Bundle, Pid: p.pid, Status: p.status(), Streams: p.streams}
+	i := Info{Bundle: p.task.create.Bundle, Pid: p.pid, Status: p.status(), Starting: p.state == starting, Streams: p.streams}
 	if p.told {
 		i.Exit = p.exit
 	}

@@ -23,6 +23,8 @@ func (s *supervisor) goOn() {
 		s.next(s.first.outputs[0].Exit - 1)
 	case err != nil:
 		s.launch()
+	case info.Starting: // it has its network
+		s.start()
 	case info.Status == "created" && info.Pid != 0:
 		s.attach(info.Pid)
 	case info.Status == "running":
@@ -107,7 +109,7 @@ func (s *supervisor) create() *engine.Create {
 	}
 }
 
-// attach connects the container to its network, and starts its program.
+// attach connects the container to its network, and has its program started.
 func (s *supervisor) attach(pid int) {
 	c := s.c
 	s.work(func() error {
@@ -120,16 +122,21 @@ func (s *supervisor) attach(pid int) {
 			s.failed(err)
 			return
 		}
-		s.starting = time.Now().UTC()
-		s.engine.Start(s.c.Config.ID, "", func(pid int, err error) {
-			info, _ := s.engine.State(s.c.Config.ID, "")
-			switch {
-			case err == nil, info.Status == "running": // or a supervisor before this one had begun it
-				s.running(info.Pid)
-			case info.Status != "stopped": // of which the engine tells
-				s.failed(err)
-			}
-		})
+		s.start()
+	})
+}
+
+// start starts the program.
+func (s *supervisor) start() {
+	s.starting = time.Now().UTC()
+	s.engine.Start(s.c.Config.ID, "", func(pid int, err error) {
+		info, _ := s.engine.State(s.c.Config.ID, "")
+		switch {
+		case err == nil, info.Status == "running": // or a supervisor before this one had begun it
+			s.running(info.Pid)
+		case info.Status != "stopped": // of which the engine tells
+			s.failed(err)
+		}
 	})
 }
 
