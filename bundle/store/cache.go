@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ type Cached struct {
 	*Layer `json:"layer,omitempty"`
 	// Created is when it was made.
 	Created time.Time `json:"created"`
+	// Size is that of the layer on disk, in bytes.
+	Size int64 `json:"size,omitempty"`
 }
 
 // Remember keeps what a step came to under a key, which stands for all that the
@@ -118,6 +121,54 @@ func (s *Store) Forget(ctx context.Context, since time.Time) (n int, err error) 
 		return nil
 	})
 	return n, err
+}
+
+// ForgetBeyond forgets the steps that were not used for longest, so that the layers
+// of the others have so many bytes at most.
+func (s *Store) ForgetBeyond(ctx context.Context, bytes int64) (n int, err error) {
+	err = s.locked(ctx, unix.LOCK_SH, func() error {
+		records, err := s.records()
+		counted := map[string]bool{}
+		for _, r := range records {
+			if r.Layer != nil && !counted[r.Chain.Hex] {
+				counted[r.Chain.Hex] = true
+				bytes -= r.Size
+			}
+			if bytes >= 0 {
+				continue
+			}
+			if err := remove(s.path("cache", r.key)); err != nil {
+				return err
+			}
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+// stepRecord is a step that is remembered.
+type stepRecord struct {
+	Cached
+	key  string
+	used time.Time
+}
+
+// records are all of them, the one that was used last first. One that cannot be read
+// has nothing.
+func (s *Store) records() ([]stepRecord, error) {
+	entries, err := os.ReadDir(s.path("cache"))
+	var all []stepRecord
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // somebody forgot it
+		}
+		c, _ := s.cached(e.Name())
+		all = append(all, stepRecord{c, e.Name(), info.ModTime()})
+	}
+	slices.SortStableFunc(all, func(a, b stepRecord) int { return b.used.Compare(a.used) })
+	return all, err
 }
 
 // needCached adds what the steps of builds need. A record that cannot be read is

@@ -44,6 +44,7 @@ func TestKills(t *testing.T) {
 	m.empty()
 	before := m.look()
 	m.work()
+	m.killBuilds()
 	m.empty()
 	if left := m.processes(); len(left) > 0 {
 		t.Errorf("processes are left: %q", left)

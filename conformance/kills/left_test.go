@@ -108,6 +108,13 @@ func (m *machine) life() {
 	m.want("build", "-q", "-t", "built", filepath.Join(m.dir, "context"))
 }
 
+// killBuilds leaves builds that were killed, which no other build follows.
+func (m *machine) killBuilds() {
+	for n := range 4 {
+		m.command(time.Duration(50+40*n)*time.Millisecond, "build", "-q", "--no-cache", filepath.Join(m.dir, "context"))
+	}
+}
+
 // prepare makes what the workers begin with.
 func (m *machine) prepare() {
 	m.t.Helper()

@@ -36,6 +36,10 @@ type Options struct {
 	Fetch func(ctx context.Context, name, platform string) (*store.Image, error)
 	// NoCache does each step anew.
 	NoCache bool
+	// CacheLimit is how many bytes the layers of remembered steps may have in the
+	// store, and how many the directories of RUN --mount=type=cache: what was not used
+	// for longest goes at a build's end. 0 is any number.
+	CacheLimit int64
 	// Network is that of the programs that run: none or host.
 	Network string
 	Secrets map[string]Secret
@@ -85,7 +89,17 @@ func Build(ctx context.Context, o Options) (img *store.Image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.end()) }()
+	img, err = b.build(ctx)
+	if err = errors.Join(err, b.end()); err != nil {
+		return nil, err
+	}
+	if err := trim(ctx, o.Store, o.CacheLimit); err != nil {
+		o.Warn("making room: " + err.Error())
+	}
+	return img, nil
+}
+
+func (b *builder) build(ctx context.Context) (*store.Image, error) {
 	if err := b.compile(ctx); err != nil {
 		return nil, err
 	}
@@ -93,12 +107,12 @@ func Build(ctx context.Context, o Options) (img *store.Image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Output != nil {
-		if err := o.Output(ctx, Tree{target.dirs, b.support.Userxattr, b.work.Scratch}); err != nil {
+	if b.o.Output != nil {
+		if err := b.o.Output(ctx, Tree{target.dirs, b.support.Userxattr, b.work.Scratch}); err != nil {
 			return nil, err
 		}
 	}
-	if !o.Image {
+	if !b.o.Image {
 		return nil, nil
 	}
 	return b.commit(ctx, target)
@@ -120,7 +134,7 @@ func begin(ctx context.Context, o Options) (*builder, error) {
 	if b.files, err = contextFiles(o); err != nil {
 		return nil, err
 	}
-	if err := b.clean(); err != nil {
+	if err := b.register(); err != nil {
 		return nil, err
 	}
 	b.work, err = o.Store.Begin(ctx, store.LayerOptions{Layer: b.layerOptions()})

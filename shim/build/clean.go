@@ -9,48 +9,70 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer"
 )
 
-// clean removes what killed builds left of their containers: states and cgroups.
-// Their processes and mounts have ended with them. Then it takes a name for this
-// build, which is in use as long as this process lives.
-func (b *builder) clean() error {
-	dir := filepath.Join(b.o.Run, "builds")
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return err
+// Sweep removes what killed builds left of their containers: states and cgroups. Their
+// processes and mounts have ended with them. run and rootless are as in Options.
+func Sweep(run string, rootless bool) error {
+	dir, err := openBuilds(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // not yet locked
-		}
-		if err := b.cleanOne(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
+	defer dir.Close()
+	return sweep(dir, runtimeIn(run, rootless))
+}
+
+// openBuilds opens the directory with a file for each build, locked, so that nobody
+// looks at a file that is about to be locked.
+func openBuilds(run string) (*os.File, error) {
+	dir, err := os.Open(filepath.Join(run, "builds"))
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+// register sweeps, and takes a name for this build, whose file is locked as long as
+// this process lives.
+func (b *builder) register() error {
+	if err := os.MkdirAll(filepath.Join(b.o.Run, "builds"), 0o711); err != nil {
+		return err
+	}
+	dir, err := openBuilds(b.o.Run)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := sweep(dir, b.runtime()); err != nil {
+		return err
 	}
 	b.id = "build-" + strings.ToLower(rand.Text()[:12])
-	return b.register(dir)
-}
-
-// register locks this build's file, for as long as the process lives, before
-// anybody else sees it.
-func (b *builder) register(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, "."+b.id), os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	b.mine, err = os.OpenFile(filepath.Join(dir.Name(), b.id), os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	b.mine = f
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, b.id))
+	return unix.Flock(int(b.mine.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
-// cleanOne removes a build's containers and file, if its process has ended.
-func (b *builder) cleanOne(path string) error {
+func sweep(dir *os.File, r *libcontainer.Runtime) error {
+	names, err := dir.Readdirnames(-1)
+	errs := []error{err}
+	for _, name := range names {
+		errs = append(errs, sweepOne(filepath.Join(dir.Name(), name), r))
+	}
+	return errors.Join(errs...)
+}
+
+// sweepOne removes a build's containers and file, if its process has ended.
+func sweepOne(path string, r *libcontainer.Runtime) error {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -62,15 +84,14 @@ func (b *builder) cleanOne(path string) error {
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return nil
 	}
-	runtime := b.runtime()
-	ids, err := runtime.IDs()
+	ids, err := r.IDs()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var errs []error
 	for _, id := range ids {
 		if strings.HasPrefix(id, filepath.Base(path)+"-") {
-			errs = append(errs, runtime.ForceRemove(id))
+			errs = append(errs, r.ForceRemove(id))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

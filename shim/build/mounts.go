@@ -2,8 +2,6 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +12,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/shim/build/dockerfile"
 )
 
@@ -70,6 +67,7 @@ func (b *builder) bindContext(ctx context.Context, out *bound) error {
 type mounted struct {
 	mounts []specs.Mount
 	env    []string
+	caches map[string]*cache // by ID
 	undo   []func() error
 }
 
@@ -93,6 +91,9 @@ func (m *mounted) bind(dest, source string, readOnly bool) {
 // mountAll arranges what is mounted. The result is never nil.
 func (p *prepared) mountAll(ctx context.Context, r *root) (*mounted, error) {
 	out := &mounted{}
+	if err := p.openCaches(ctx, out); err != nil {
+		return out, err
+	}
 	for i := range p.mounts {
 		m := &p.mounts[i]
 		dir := filepath.Join(r.dir, "mount-"+strconv.Itoa(i))
@@ -129,7 +130,7 @@ func (p *prepared) mountOne(ctx context.Context, out *mounted, m *bound, dir str
 	case "secret":
 		return p.mountSecret(out, m, dir)
 	case "cache":
-		return p.mountCache(ctx, out, m, dir)
+		return mountCache(out, m, dir)
 	}
 	if len(m.sources) > 0 {
 		return p.mountContext(ctx, out, m, dir)
@@ -266,87 +267,7 @@ func stage(out *mounted, tree *os.File, m *bound, at string) error {
 	return nil
 }
 
-// cacheDir is the directory of caches in the store's root.
-const cacheDir = "build-caches"
-
 // mountCache gives a directory that stays for other builds.
-func (p *prepared) mountCache(ctx context.Context, out *mounted, m *bound, dir string) error {
-	sum := sha256.Sum256([]byte(m.ID))
-	base := filepath.Join(p.m.b.o.Store.Root(), cacheDir)
-	if err := os.Mkdir(base, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	tree, lock, err := openCache(ctx, filepath.Join(base, hex.EncodeToString(sum[:])), m)
-	if err != nil {
-		return err
-	}
-	out.undo = append(out.undo, lock.Close)
-	defer tree.Close()
-	return stage(out, tree, m, filepath.Join(dir, "part"))
-}
-
-// openCache opens a cache: one that is shared, or that nobody else has now.
-func openCache(ctx context.Context, base string, m *bound) (tree, lock *os.File, err error) {
-	how, wait := unix.LOCK_SH, true
-	switch m.Sharing {
-	case "locked":
-		how = unix.LOCK_EX
-	case "private":
-		how, wait = unix.LOCK_EX, false
-	}
-	for n := 0; ; n++ {
-		name := base + "-" + strconv.Itoa(n)
-		if lock, err = os.OpenFile(name+".lock", os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600); err != nil {
-			return nil, nil, err
-		}
-		err = lockFile(ctx, lock, how, wait)
-		if err == unix.EWOULDBLOCK {
-			lock.Close()
-			continue // private: the next one
-		}
-		if err == nil {
-			tree, err = makeCache(name, m)
-		}
-		if err != nil {
-			return nil, nil, errors.Join(err, lock.Close())
-		}
-		return tree, lock, nil
-	}
-}
-
-// lockFile locks a file. It waits for other builds, unless ctx ends first.
-func lockFile(ctx context.Context, f *os.File, how int, wait bool) error {
-	if !wait {
-		return unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-	}
-	done := make(chan error, 1)
-	fd := int(f.Fd())
-	go func() { done <- unix.Flock(fd, how) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// makeCache makes a cache's directory, whole or not at all, and opens it.
-func makeCache(name string, m *bound) (*os.File, error) {
-	if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {
-		temp, err := os.MkdirTemp(filepath.Dir(name), ".new-")
-		if err != nil {
-			return nil, err
-		}
-		err = errors.Join(os.Chown(temp, orZero(m.UID), orZero(m.GID)), os.Chmod(temp, fileMode(m.Mode, newDirMode)))
-		if err == nil {
-			err = os.Rename(temp, name)
-		}
-		if errors.Is(err, os.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
-			err = os.Remove(temp) // another build was quicker
-		}
-		if err != nil {
-			return nil, errors.Join(err, rootfs.Remove(temp))
-		}
-	}
-	return os.OpenFile(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+func mountCache(out *mounted, m *bound, dir string) error {
+	return stage(out, out.caches[m.ID].tree, m, filepath.Join(dir, "part"))
 }

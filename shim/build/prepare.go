@@ -14,7 +14,7 @@ import (
 )
 
 // keyVersion is in each key: another one forgets what was remembered.
-const keyVersion = "davit build 1"
+const keyVersion = "davit build 2"
 
 // prepared is a step of which it is known what it depends on.
 type prepared struct {

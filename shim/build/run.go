@@ -160,9 +160,11 @@ func (e *exitError) Error() string {
 }
 
 // runtime is where the containers' states are.
-func (b *builder) runtime() *libcontainer.Runtime {
-	r := &libcontainer.Runtime{Root: filepath.Join(b.o.Run, "build")}
-	if b.o.Rootless {
+func (b *builder) runtime() *libcontainer.Runtime { return runtimeIn(b.o.Run, b.o.Rootless) }
+
+func runtimeIn(run string, rootless bool) *libcontainer.Runtime {
+	r := &libcontainer.Runtime{Root: filepath.Join(run, "build")}
+	if rootless {
 		r.Cgroups = libcontainer.CgroupDisabled
 	}
 	return r

@@ -12,6 +12,7 @@ import (
 	"github.com/davit-containers/davit/bundle/diff"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/build/dockerfile"
+	"github.com/davit-containers/davit/shim/internal/diskusage"
 )
 
 // made is what a stage has come to.
@@ -187,18 +188,30 @@ func (m *made) perform(ctx context.Context, step *dockerfile.Step, j *job) (stor
 		return store.Cached{}, "", err
 	}
 	defer done()
-	m.key = key
-	if !m.b.o.NoCache {
-		c, hit, err := m.b.work.Recall(ctx, key)
-		if hit || err != nil {
-			return c, Cached, err
+	c, state, err := m.recall(ctx, key)
+	if err == nil && state == "" {
+		if c, err = m.do(ctx, p, j); err == nil {
+			state, err = Done, m.b.work.Remember(key, c)
 		}
 	}
-	c, err := m.do(ctx, p, j)
-	if err == nil {
-		err = m.b.work.Remember(key, c)
+	if m.key = key; c.Layer != nil {
+		// What comes next is remembered upon this layer, and not upon another that the
+		// same step makes once this one is forgotten.
+		m.key += " " + c.Chain.String()
 	}
-	return c, Done, err
+	return c, state, err
+}
+
+// recall finds what a step came to before; there is no state where it did not.
+func (m *made) recall(ctx context.Context, key string) (store.Cached, State, error) {
+	if m.b.o.NoCache {
+		return store.Cached{}, "", nil
+	}
+	c, hit, err := m.b.work.Recall(ctx, key)
+	if !hit || err != nil {
+		return store.Cached{}, "", err
+	}
+	return c, Cached, nil
 }
 
 // do does a step, and keeps what it changed.
@@ -210,6 +223,9 @@ func (m *made) do(ctx context.Context, p *prepared, j *job) (c store.Cached, err
 	}
 	err = p.act(ctx, r, j)
 	if err = errors.Join(err, r.unmount()); err != nil {
+		return c, errors.Join(err, r.remove())
+	}
+	if c.Size, err = diskusage.Of(r.upper()); err != nil {
 		return c, errors.Join(err, r.remove())
 	}
 	compression := store.Compression("")

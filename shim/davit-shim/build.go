@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker/go-units"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/sys/userns"
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ type building struct {
 	progress, idFile, compression   string
 	tags, args, labels, secrets     []string
 	output                          string
+	cacheLimit                      string
 	noCache, pull, quiet            bool
 }
 
@@ -66,6 +68,7 @@ func (b *building) add(cmd *cobra.Command) {
 	fs.StringVar(&b.network, "network", "host", "network of what RUN starts: `WHICH` is none or host")
 	fs.StringArrayVar(&b.secrets, "secret", nil, "give RUN --mount=type=secret a file or a variable, `id=ID[,src=FILE|,env=NAME]`")
 	fs.BoolVar(&b.noCache, "no-cache", false, "do each step anew")
+	fs.StringVar(&b.cacheLimit, "cache-limit", "20g", "forget what was not used for longest where remembered steps, or the directories of RUN --mount=type=cache, have more than `SIZE`; 0 for never")
 	fs.BoolVar(&b.pull, "pull", false, "fetch the base images also where they are there")
 	fs.StringVarP(&b.output, "output", "o", "", "write what was built: `HOW` is type=local,dest=DIR, type=tar,dest=FILE, type=docker,dest=FILE, type=oci,dest=FILE or type=image; DIR alone is a directory, - a tar archive on standard output")
 	fs.StringVar(&b.idFile, "iidfile", "", "write the image's ID to `FILE`")
@@ -164,6 +167,10 @@ func (p *program) buildOptions(b building) (*build.Options, error) {
 	o := &build.Options{
 		NoCache: b.noCache, Network: b.network, Compression: store.Compression(b.compression), Rootless: userns.RunningInUserNS(),
 		Warn: func(text string) { fmt.Fprintf(p.err, "%s: %s\n", name, text) },
+	}
+	var err error
+	if o.CacheLimit, err = units.RAMInBytes(b.cacheLimit); err != nil || o.CacheLimit < 0 {
+		return nil, fmt.Errorf("--cache-limit %q: it is no size", b.cacheLimit)
 	}
 	mapping, err := rootless.Current()
 	if err != nil {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/shim/build"
 	"github.com/davit-containers/davit/shim/container"
 )
 
@@ -18,10 +20,11 @@ func (p *program) pruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "remove what is not used",
-		Long: `Removes the containers that do not run, the networks that no container uses, and
-the images without a name that no container uses, and what builds remember; with --all every image that no
-container uses, with --volumes the anonymous volumes that no container has. What
-killed calls left behind goes too.
+		Long: `Removes the containers that do not run, the networks that no container uses, the
+images without a name that no container uses, and what builds remember, with the
+directories of RUN --mount=type=cache; with --all every image that no container uses,
+with --volumes the anonymous volumes that no container has. What killed calls left
+behind goes too.
 
 Filters: label=NAME[=VALUE], label!=NAME[=VALUE], until=TIME|AGE (made before).`,
 		Args: exactly(0),
@@ -73,6 +76,15 @@ func (p *program) pruneContainers(ctx context.Context) func(pruneFilter) (int64,
 	}
 }
 
+// sweepBuilds removes what killed builds left.
+func (p *program) sweepBuilds() error {
+	s, err := p.containers()
+	if err != nil {
+		return err
+	}
+	return build.Sweep(s.Run(), p.inside)
+}
+
 // pruneImages removes the images that no container uses: those without a name, or
 // all.
 func (p *program) pruneImages(ctx context.Context, all bool) func(pruneFilter) (int64, error) {
@@ -100,7 +112,8 @@ func (p *program) pruneImages(ctx context.Context, all bool) func(pruneFilter) (
 		}
 		p.printPruned("Deleted Images:", removed)
 		_, forgetting := s.Forget(ctx, f.unusedSince(p.now()))
+		caches, pruning := build.PruneCaches(s.Root(), f.unusedSince(p.now()), math.MaxInt64)
 		gone, failed := s.Collect(ctx)
-		return gone.Bytes, errors.Join(err, forgetting, failed)
+		return gone.Bytes + caches, errors.Join(err, forgetting, pruning, failed, p.sweepBuilds())
 	}
 }
