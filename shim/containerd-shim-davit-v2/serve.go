@@ -16,7 +16,7 @@ import (
 	"github.com/davit-containers/davit/shim/ttrpc"
 )
 
-// claimTime is how long a supervisor lives that has neither tasks nor anybody
+// claimTime is how long a supervisor lives that has neither tasks, sandboxes nor anybody
 // who talks to it.
 const claimTime = 60 * time.Second
 
@@ -63,6 +63,10 @@ func (s *supervisor) begin() (err error) {
 	s.memory = rest.New(s.loop, func(message string) { s.log.write("warning", message) })
 	s.publisher = &task.Publisher{
 		Loop: s.loop, Address: os.Getenv("TTRPC_ADDRESS"), Namespace: s.call.namespace, Log: s.log.write,
+		Keeper: s.keeper,
+	}
+	if err := s.publisher.Recover(); err != nil {
+		return err
 	}
 	s.engine, err = engine.New(engine.Config{
 		Namespace: s.call.namespace, Loop: s.loop, Keeper: s.keeper, Publish: s.publish, Log: s.log.write,
@@ -70,7 +74,10 @@ func (s *supervisor) begin() (err error) {
 	if err != nil {
 		return err
 	}
-	s.service = &task.Service{Engine: s.engine, Shutdown: s.shutdown}
+	s.service = &task.Service{Engine: s.engine, Shutdown: s.shutdown, Keeper: s.keeper}
+	if err := s.service.Recover(); err != nil {
+		return err
+	}
 	s.server = &ttrpc.Server{
 		Loop: s.loop, Handle: s.handle, Change: s.claimed, Keeper: s.keeper, Repeatable: task.Repeatable,
 	}
@@ -122,7 +129,7 @@ func (s *supervisor) claimed(connections int) {
 		return
 	}
 	s.claim = s.loop.After(claimTime, func() {
-		if s.engine.Tasks() > 0 {
+		if !s.service.Idle() {
 			s.claimed(0)
 			return
 		}
@@ -136,7 +143,7 @@ func (s *supervisor) claimed(connections int) {
 // supervisor.
 func (s *supervisor) shutdown() {
 	s.publisher.WhenIdle(func() {
-		if s.engine.Tasks() > 0 {
+		if !s.service.Idle() {
 			return
 		}
 		lock, err := lockSockets(dirOf(s.socket))

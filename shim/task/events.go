@@ -5,19 +5,24 @@ import (
 
 	"github.com/davit-containers/davit/shim/api"
 	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/loop"
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/ttrpc"
 )
 
 // Publisher tells containerd what has happened, one event after the other. An
-// event is told until it has arrived: containerd may be restarted meanwhile.
+// event is told until it has arrived: containerd may be restarted meanwhile, and the
+// supervisor killed. One may be told twice.
 type Publisher struct {
 	Loop      *loop.Loop
 	Address   string // of containerd's ttrpc socket
 	Namespace string
 	Log       func(level, message string)
 
+	Keeper *keeper.Keeper // holds what is to be told; nil for none
+
+	spool  *spool
 	client *ttrpc.Client
 	queue  []*api.ForwardRequest
 	busy   bool
@@ -39,6 +44,18 @@ const (
 	maxDelay  = 10 * time.Second
 )
 
+// Recover goes on with what another supervisor left to be told.
+func (p *Publisher) Recover() (err error) {
+	if p.Address == "" {
+		return nil
+	}
+	p.spool, p.queue, err = openSpool(p.Keeper)
+	if err == nil {
+		p.next()
+	}
+	return err
+}
+
 // Publish tells an event after those before it.
 func (p *Publisher) Publish(e engine.Event) {
 	if p.Address == "" {
@@ -47,12 +64,24 @@ func (p *Publisher) Publish(e engine.Event) {
 	topic, event := translate(&e)
 	if len(p.queue) >= maxQueue {
 		p.Log("error", "containerd takes no events: "+p.queue[0].Envelope.Topic+" is not told")
-		p.queue = p.queue[1:]
+		p.done()
 	}
-	p.queue = append(p.queue, &api.ForwardRequest{Envelope: &api.Envelope{
+	r := &api.ForwardRequest{Envelope: &api.Envelope{
 		Timestamp: protobuf.Stamp(time.Now()), Namespace: p.Namespace, Topic: topic, Event: event,
-	}})
+	}}
+	if err := p.spool.add(r); err != nil {
+		p.Log("error", err.Error())
+	}
+	p.queue = append(p.queue, r)
 	p.next()
+}
+
+// done takes the first event off the queue.
+func (p *Publisher) done() {
+	p.queue = p.queue[1:]
+	if err := p.spool.told(); err != nil {
+		p.Log("error", "keeping events: "+err.Error())
+	}
 }
 
 // WhenIdle calls f when there is nothing left to tell.
@@ -88,7 +117,7 @@ func (p *Publisher) next() {
 		}
 		p.busy, p.fails = false, 0
 		if len(p.queue) > 0 && p.queue[0] == first {
-			p.queue = p.queue[1:]
+			p.done()
 		}
 		p.next()
 	})

@@ -188,7 +188,7 @@ func (s *Service) connect(m *api.ConnectRequest, answer ttrpc.Answer) {
 // shutdown ends the supervisor, unless it has tasks or sandboxes.
 func (s *Service) shutdown(_ *api.ShutdownRequest, answer ttrpc.Answer) {
 	answer(&protobuf.Empty{}, nil)
-	if s.Engine.Tasks() == 0 && len(s.sandboxes) == 0 {
+	if s.Idle() {
 		s.Shutdown()
 	}
 }

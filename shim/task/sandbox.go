@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	goruntime "runtime"
 	"time"
 
@@ -16,9 +17,8 @@ import (
 // its own: the supervisor stands for it, and its namespaces are made by who
 // creates it.
 type sandbox struct {
-	created, started time.Time
-	exit             engine.Exit
-	waiters          []func(engine.Exit)
+	sandboxRecord
+	waiters []func(engine.Exit)
 }
 
 // The states of a sandbox.
@@ -53,10 +53,12 @@ func (s *Service) createSandbox(m *api.CreateSandboxRequest, answer ttrpc.Answer
 		answer(nil, ttrpc.Errorf(ttrpc.AlreadyExists, "sandbox %s: already exists", m.SandboxID))
 		return
 	}
-	if s.sandboxes == nil {
-		s.sandboxes = map[string]*sandbox{}
+	b := &sandbox{sandboxRecord: sandboxRecord{ID: m.SandboxID, Created: time.Now()}}
+	if err := s.note(b); err != nil {
+		answer(nil, err)
+		return
 	}
-	s.sandboxes[m.SandboxID] = &sandbox{created: time.Now()}
+	s.sandboxes[m.SandboxID] = b
 	answer(&protobuf.Empty{}, nil)
 }
 
@@ -66,12 +68,12 @@ func (s *Service) startSandbox(m *api.StartSandboxRequest, answer ttrpc.Answer) 
 	case err != nil:
 		answer(nil, err)
 		return
-	case !b.started.IsZero():
+	case !b.Started.IsZero():
 		answer(nil, ttrpc.Errorf(ttrpc.FailedPrecondition, "sandbox %s has been started: failed precondition", m.SandboxID))
 		return
 	}
-	b.started = time.Now()
-	answer(&api.StartSandboxResponse{Pid: pid(), CreatedAt: protobuf.Stamp(b.created)}, nil)
+	b.Started = time.Now()
+	answer(&api.StartSandboxResponse{Pid: pid(), CreatedAt: protobuf.Stamp(b.Created)}, s.note(b))
 }
 
 func (s *Service) platform(_ *api.PlatformRequest, answer ttrpc.Answer) {
@@ -86,19 +88,21 @@ func (s *Service) stopSandbox(m *api.StopSandboxRequest, answer ttrpc.Answer) {
 		return
 	}
 	s.Engine.KillAll(unix.SIGKILL, func() {
-		b.stop()
-		answer(&protobuf.Empty{}, nil)
+		answer(&protobuf.Empty{}, s.endSandbox(b))
 	})
 }
 
-func (b *sandbox) stop() {
-	if b.exit.At.IsZero() {
-		b.exit = engine.Exit{At: time.Now()}
+// endSandbox tells everybody that the sandbox has ended, after it is noted.
+func (s *Service) endSandbox(b *sandbox) error {
+	if b.Exited.IsZero() {
+		b.Exited = time.Now()
 	}
+	err := s.note(b)
 	for _, done := range b.waiters {
-		done(b.exit)
+		done(engine.Exit{At: b.Exited})
 	}
 	b.waiters = nil
+	return err
 }
 
 func (s *Service) waitSandbox(m *api.WaitSandboxRequest, answer ttrpc.Answer) {
@@ -110,8 +114,8 @@ func (s *Service) waitSandbox(m *api.WaitSandboxRequest, answer ttrpc.Answer) {
 	done := func(x engine.Exit) {
 		answer(&api.WaitSandboxResponse{ExitStatus: x.Status, ExitedAt: protobuf.Stamp(x.At)}, nil)
 	}
-	if !b.exit.At.IsZero() {
-		done(b.exit)
+	if !b.Exited.IsZero() {
+		done(engine.Exit{At: b.Exited})
 		return
 	}
 	b.waiters = append(b.waiters, done)
@@ -124,12 +128,12 @@ func (s *Service) sandboxStatus(m *api.SandboxStatusRequest, answer ttrpc.Answer
 		return
 	}
 	state := sandboxNotReady
-	if !b.started.IsZero() && b.exit.At.IsZero() {
+	if !b.Started.IsZero() && b.Exited.IsZero() {
 		state = sandboxReady
 	}
 	answer(&api.SandboxStatusResponse{
 		SandboxID: m.SandboxID, Pid: pid(), State: state,
-		CreatedAt: protobuf.Stamp(b.created), ExitedAt: protobuf.Stamp(b.exit.At),
+		CreatedAt: protobuf.Stamp(b.Created), ExitedAt: protobuf.Stamp(b.Exited),
 	}, nil)
 }
 
@@ -144,10 +148,10 @@ func (s *Service) shutdownSandbox(m *api.ShutdownSandboxRequest, answer ttrpc.An
 		answer(nil, err)
 		return
 	}
-	b.stop()
+	err = s.endSandbox(b)
 	delete(s.sandboxes, m.SandboxID)
-	answer(&protobuf.Empty{}, nil)
-	if s.Engine.Tasks() == 0 && len(s.sandboxes) == 0 {
+	answer(&protobuf.Empty{}, errors.Join(err, s.forget(b)))
+	if s.Idle() {
 		s.Shutdown()
 	}
 }

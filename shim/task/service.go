@@ -5,17 +5,26 @@ import (
 	"os"
 
 	"github.com/davit-containers/davit/shim/engine"
+	"github.com/davit-containers/davit/shim/keeper"
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/ttrpc"
 )
 
-// Service answers containerd's calls. It belongs to the engine's loop.
+// Service answers containerd's calls. It belongs to the engine's loop. Sandboxes
+// are there after Recover.
 type Service struct {
 	Engine   *engine.Engine
 	Shutdown func() // is called when nothing is left, and nothing will come
 
+	// Keeper holds the record of sandboxes; nil for none.
+	Keeper *keeper.Keeper
+
 	sandboxes map[string]*sandbox
+	record    *os.File
 }
+
+// Idle tells whether there is nothing that the supervisor is there for.
+func (s *Service) Idle() bool { return s.Engine.Tasks() == 0 && len(s.sandboxes) == 0 }
 
 // The services' names.
 const (
