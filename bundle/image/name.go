@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/distribution/reference"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -19,22 +18,17 @@ type Name struct {
 // ParseName reads a name as Docker does: "busybox" is
 // "docker.io/library/busybox:latest".
 func ParseName(s string) (Name, error) {
-	named, err := reference.ParseNormalizedNamed(s)
+	repository, tag, digest, err := splitName(s)
+	if err == nil && digest != "" {
+		_, err = v1.NewHash(digest)
+	}
 	if err != nil {
 		return Name{}, fmt.Errorf("reading image name %q: %w", s, err)
 	}
-	n := Name{repository: named.Name()}
-	named = reference.TagNameOnly(named)
-	if tagged, ok := named.(reference.Tagged); ok {
-		n.tag = tagged.Tag()
+	if tag == "" && digest == "" {
+		tag = "latest"
 	}
-	if digested, ok := named.(reference.Digested); ok {
-		n.digest = digested.Digest().String()
-		if _, err := v1.NewHash(n.digest); err != nil {
-			return Name{}, fmt.Errorf("reading image name %q: %w", s, err)
-		}
-	}
-	return n, nil
+	return Name{repository, tag, digest}, nil
 }
 
 // Repository is the name with its host, without tag and digest.
