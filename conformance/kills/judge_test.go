@@ -178,7 +178,7 @@ type veteran struct {
 func (m *machine) veteran() *veteran {
 	v := &veteran{id: m.want(slices.Concat([]string{"run"}, m.flags("none", "-d", "--name", "veteran"), []string{"box", "sh", "-c", lasting.script})...)}
 	m.spared = v.id
-	m.want("exec", v.id, "true")
+	m.want("exec", v.id, "true") // so that there is a supervisor
 	s, _ := m.state(v.id)
 	v.pid, v.files = s.pid, m.filesOf(v.id)
 	return v

@@ -30,6 +30,7 @@ type Engine struct {
 	Config
 	tasks   map[string]*task
 	number  int              // of the last process
+	working int              // how much is being done in goroutines
 	strange map[int]*process // by pid: those whose end only the keeper can tell
 	early   map[int]keeper.Exit
 }
@@ -54,9 +55,13 @@ func (e *Engine) Tasks() int { return len(e.tasks) }
 
 // work does what takes time in a goroutine, and then goes on in the loop's.
 func (e *Engine) work(do, then func()) {
+	e.working++
 	go func() {
 		do()
-		e.Loop.Post(then)
+		e.Loop.Post(func() {
+			e.working--
+			then()
+		})
 	}()
 }
 

@@ -42,6 +42,7 @@ const (
 	recordResumed    = "resumed"
 	recordExec       = "exec" // a further process is to be
 	recordExit       = "exit"
+	recordOOM        = "oom"     // it was told that memory was wanting
 	recordDeleted    = "deleted" // of a further process
 )
 

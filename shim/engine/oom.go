@@ -40,11 +40,28 @@ func (t *task) checkOOM() {
 		t.engine.warn(err.Error())
 	}
 	if happened {
-		t.engine.Publish(Event{Kind: OutOfMemory, Task: t.create.ID})
-		t.explainOOM()
+		t.tellOOM()
 	}
 	if t.oom.Poll().Fd < 0 {
 		t.closeOOM()
+	}
+}
+
+func (t *task) tellOOM() {
+	if err := t.journal.add(record{Kind: recordOOM}); err != nil {
+		t.engine.warn(err.Error())
+	}
+	t.engine.Publish(Event{Kind: OutOfMemory, Task: t.create.ID})
+	t.explainOOM()
+}
+
+// missedOOM tells of what the kernel did while there was no supervisor.
+func (t *task) missedOOM() {
+	if t.toldOOM {
+		return
+	}
+	if kills, _, err := t.runtime.oom(t.create.ID); err == nil && kills > 0 {
+		t.tellOOM()
 	}
 }
 

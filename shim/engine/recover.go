@@ -123,6 +123,8 @@ func (t *task) replay(r *record) {
 		p.state = created
 	case r.Kind == recordExec:
 		t.execs[r.Exec] = t.newExec(r.Exec, r.Number, *r.Stream, r.Spec)
+	case r.Kind == recordOOM:
+		t.toldOOM = true
 	case r.Kind == recordDeleted:
 		delete(t.execs, r.Exec)
 	case p != nil:
@@ -171,6 +173,9 @@ func (r *recovery) process(p *process) {
 			p.settle(p.state)
 		}
 		return
+	}
+	if p.id == "" {
+		p.task.missedOOM()
 	}
 	pidfd, err := openProcess(p.pid, p.startedAt)
 	if err != nil {

@@ -26,6 +26,7 @@ type task struct {
 
 	oom      *cgroup.OOMWatch
 	oomWatch *loop.Watch
+	toldOOM  bool // by a supervisor before this one
 	killing  bool // what is left of the container's processes is being ended
 }
 

@@ -9,5 +9,8 @@
 // subreaper of everything below it, so that also a container that another
 // runtime's command made, and whose parent has therefore ended, is waited for.
 //
+// A supervisor that has nothing to do may sleep: it ends, and the keeper
+// starts another when there is something to read, or a process has ended.
+//
 // It is not for deciding anything.
 package keeper

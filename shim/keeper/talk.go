@@ -28,8 +28,13 @@ type Keeper struct {
 	watch *loop.Watch
 	// Kept are the descriptors that it had when this supervisor began, by key.
 	Kept map[string]*os.File
-	// Starts is how many supervisors there were before.
+	// Starts is how many supervisors there were before, and Woken that the last one
+	// was asleep.
 	Starts int
+	Woken  bool
+
+	sleeps bool // it knows Sleep
+	heard  int  // of exits
 }
 
 // The keys of what a keeper has from the beginning.
@@ -53,7 +58,10 @@ func Meet() (*Keeper, error) {
 		switch {
 		case word == "have" && file != nil:
 			k.Kept[rest] = file
-		case word == "begin":
+		case word == "sleeps":
+			k.sleeps = true
+		case word == "begin", word == "woken":
+			k.Woken = word == "woken"
 			k.Starts, err = strconv.Atoi(rest)
 			return k, err
 		}
@@ -111,6 +119,7 @@ func (k *Keeper) Listen(l *loop.Loop, exited func(Exit), lost func()) (err error
 			k.watch.Stop()
 			lost()
 		case word == "exit":
+			k.heard++
 			if e, ok := parseExit(rest); ok {
 				exited(e)
 			}
@@ -143,8 +152,31 @@ func (k *Keeper) Keep(key string, f *os.File) error {
 // Drop has the keeper close what has the key, if anything.
 func (k *Keeper) Drop(key string) {
 	if k != nil {
-		unix.Sendmsg(int(k.file.Fd()), []byte("drop "+key), nil, nil, unix.MSG_NOSIGNAL)
+		k.say("drop " + key)
 	}
+}
+
+// CanSleep tells whether the keeper knows Sleep: one that was started by an earlier
+// version of this program may not.
+func (k *Keeper) CanSleep() bool { return k != nil && k.sleeps }
+
+// Sleep is a supervisor's last word that has nothing to do: after it, it is to end,
+// with any status. The keeper starts another when one of the keys has something to
+// read, or an orphan has ended, also one of which this supervisor has not heard.
+func (k *Keeper) Sleep(wakers []string) error {
+	for _, key := range wakers {
+		if err := k.say("wake " + key); err != nil {
+			return err
+		}
+	}
+	return k.say("sleep " + strconv.Itoa(k.heard))
+}
+
+func (k *Keeper) say(text string) error {
+	if err := unix.Sendmsg(int(k.file.Fd()), []byte(text), nil, nil, unix.MSG_NOSIGNAL); err != nil {
+		return fmt.Errorf("speaking to the keeper: %w", err)
+	}
+	return nil
 }
 
 // ReadExits reads the file of exits: all that the keeper remembers.

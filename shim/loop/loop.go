@@ -93,6 +93,9 @@ func (w *Watch) Set(events uint32) error {
 	return nil
 }
 
+// Waits tells whether events are waited for.
+func (w *Watch) Waits(events uint32) bool { return w.added && w.events&events == events }
+
 // Stop ends the wait. What has happened already is not told any more. It may
 // be called twice.
 func (w *Watch) Stop() {

@@ -92,6 +92,21 @@ func (s *Streams) Again() {
 	}
 }
 
+// Waiting are the names of the files that there will be something to move from;
+// ok is false while there is something to move, or to wait for that is not there.
+func (s *Streams) Waiting() (names []string, ok bool) {
+	for i, p := range []*pump{s.pumps[0], s.pumps[1], s.stdin} {
+		if p == nil || p.finished {
+			continue
+		}
+		if !p.waits() {
+			return nil, false
+		}
+		names = append(names, []string{nameOutput0, nameOutput1, nameSource}[i])
+	}
+	return names, s.ending == nil && s.logger == nil
+}
+
 // Ended tells whether an output has been moved to its end.
 func (s *Streams) Ended(i int) bool { return s.pumps[i] == nil || s.pumps[i].finished }
 

@@ -87,6 +87,11 @@ func (p *pump) awaitSink() {
 	}
 }
 
+// waits tells whether there is nothing to move, and nothing that has been read.
+func (p *pump) waits() bool {
+	return p.in != nil && p.in.Waits(loop.Readable) && len(p.carry) == 0
+}
+
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil

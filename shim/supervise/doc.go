@@ -7,7 +7,8 @@
 // the log, serves those who attach, runs health checks, starts the container again
 // by its policy, and writes what becomes of it to the container's directory before
 // it tells anybody. Killed at any moment, it comes back and goes on; clients find
-// it again by themselves.
+// it again by themselves. The same way it comes back from sleep: while there is
+// nothing to do, only the keeper is there.
 //
 // What a container writes is moved by the kernel from its pipe to a file in memory
 // that the keeper holds, and only let go of when the log has it and everybody who

@@ -154,7 +154,7 @@ func (s *supervisor) running(pid int) {
 	}
 	s.tellReady(&readyReply{Pid: uint32(pid)})
 	s.health.begin()
-	s.memory.Work()
+	s.worked()
 }
 
 func (s *supervisor) tellReady(r *readyReply) {
@@ -239,7 +239,7 @@ func (s *supervisor) happened(e *engine.Event) {
 		s.health.begin()
 		s.events.note("unpause", nil)
 	}
-	s.memory.Work()
+	s.worked()
 }
 
 // exited is after the end of the container's first process.

@@ -118,6 +118,16 @@ func (g *logger) written(o *output) {
 	}
 }
 
+// idle tells whether the log has all.
+func (g *logger) idle() bool {
+	for s, o := range g.outputs {
+		if o.Logged != o.size || g.w.Held(logs.Stream(s)) > 0 {
+			return false
+		}
+	}
+	return g.pending == nil && !g.failed
+}
+
 // close writes all that is left.
 func (g *logger) close() {
 	g.pending.Stop()

@@ -146,6 +146,16 @@ func (p *process) readers() bool {
 	return false
 }
 
+// quiet tells whether there is nothing to be moved, and nobody to move it for.
+func (p *process) quiet() bool {
+	for _, o := range p.outputs {
+		if o != nil && (len(o.readers) > 0 || o.returning > 0 || o.full != nil) {
+			return false
+		}
+	}
+	return len(p.pending) == 0 && len(p.toWrite) == 0 && len(p.waiting) == 0
+}
+
 // forget drops the calls of a connection that has ended.
 func (p *process) forget(peer ttrpc.Peer) {
 	p.pending = slices.DeleteFunc(p.pending, func(c *outputCall) bool { return c.peer == peer })

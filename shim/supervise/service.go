@@ -38,6 +38,7 @@ var methods = map[string]method{
 
 // handle answers calls of the task service and of ours.
 func (s *supervisor) handle(r *ttrpc.Request, answer ttrpc.Answer) {
+	s.worked()
 	if r.Service != service {
 		s.tasks.Handle(r, answer)
 		return
@@ -142,5 +143,6 @@ func (s *supervisor) gone(peer ttrpc.Peer) {
 // changed is told how many clients there are.
 func (s *supervisor) changed(connections int) {
 	s.connections = connections
+	s.worked()
 	s.leave()
 }

@@ -66,6 +66,10 @@ type supervisor struct {
 	over     bool        // the container has ended for good, and all is cleaned up
 	ends     []func()    // who waits for that
 	memory   *rest.Memory
+	active   time.Time // when there was work last
+	toSleep  *loop.Timer
+	asleep   bool // this process is to end
+	working  int  // how much is being done in goroutines
 }
 
 // What the supervisor has the keeper hold: the lock, and streams, of which this
@@ -78,6 +82,8 @@ const (
 // Serve is the supervisor of the container in a directory. It returns when the
 // container has ended and is not to be started again. awaited says that a client
 // is going to read the output from its beginning.
+//
+// Errors: ErrAsleep, after which the process is to end, with a status that is not 0.
 func Serve(dir string, awaited bool, host Host) error {
 	c, err := container.OpenDir(dir)
 	if errors.Is(err, container.ErrNotExist) {
@@ -92,7 +98,13 @@ func Serve(dir string, awaited bool, host Host) error {
 		s.giveUp(err)
 		return err
 	}
-	return s.loop.Run()
+	if err := s.loop.Run(); err != nil {
+		return err
+	}
+	if s.asleep {
+		return ErrAsleep
+	}
+	return nil
 }
 
 // giveUp is after a beginning that failed, before there was a container: whoever
@@ -125,8 +137,8 @@ func (s *supervisor) begin(awaited bool) (err error) {
 		s.loop.Stop() // all was done, but for telling a client; others may be removing it
 		return nil
 	}
-	if s.keeper.Starts > 0 {
-		s.log("warning", fmt.Sprintf("the supervisor has been started again, for the %d. time", s.keeper.Starts))
+	if s.keeper.Starts > 0 && !s.keeper.Woken {
+		s.log("warning", "the supervisor has been started again")
 	}
 	if err := s.lock(); err != nil {
 		return err
@@ -207,7 +219,7 @@ func (s *supervisor) streams(awaited bool) (err error) {
 		return err
 	}
 	for i, o := range s.first.outputs {
-		o.moved = func() { s.logger.take(stream(i)); s.first.answer() }
+		o.moved = func() { s.logger.take(stream(i)); s.first.answer(); s.worked() }
 		o.again = s.again("")
 	}
 	for id, p := range s.execs {
@@ -261,8 +273,12 @@ func (s *supervisor) warn(message string) { s.log("warning", message) }
 
 // work does what takes time in a goroutine, and then goes on in the loop's.
 func (s *supervisor) work(do func() error, then func(error)) {
+	s.working++
 	go func() {
 		err := do()
-		s.loop.Post(func() { then(err) })
+		s.loop.Post(func() {
+			s.working--
+			then(err)
+		})
 	}()
 }

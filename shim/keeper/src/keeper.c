@@ -7,13 +7,20 @@
  * at 3 a SEQPACKET socket to here. Down, it hears:
  *
  *   have KEY     with a descriptor, each that is kept
+ *   sleeps       this keeper knows sleep
  *   begin N      that was all; N supervisors were before this one
+ *   woken N      the same, after a sleep
  *   exit PID STATUS SECONDS NANOSECONDS
  *
  * and says, up:
  *
  *   keep KEY     with a descriptor, in place of one that has the key
  *   drop KEY
+ *   wake KEY     what has the key may end a sleep
+ *   sleep N      its last word: it has heard of N exits, and nothing is to be done
+ *
+ * Meanwhile there is no supervisor, and no memory of one: the next is started when
+ * there is something to read where that was asked for, or when an orphan ends.
  *
  * A supervisor that ends with status 0 has nothing left to supervise, and the
  * keeper ends too, as it does where one cannot live and has left nothing. Nothing here allocates, and nothing waits but poll(2). */
@@ -38,7 +45,7 @@ enum { LISTENER = 3, EXITS, PROGRAM, SLOTS = 4096, KEY = 56, RECORD = 64, OWN = 
 
 static struct {
 	char key[KEY];
-	int fd;
+	int fd, wakes;
 } kept[SLOTS];
 static int highest;
 
@@ -47,7 +54,8 @@ static struct rlimit files;
 static sigset_t before;
 static int children, talk = -1;
 static pid_t supervisor;
-static unsigned starts, exits;
+static unsigned starts, exits, told; /* told: of exits, this supervisor */
+static int asleep, woken;
 static struct timespec started;
 
 static void keep(const char *key, int fd)
@@ -70,6 +78,7 @@ static void keep(const char *key, int fd)
 	}
 	snprintf(kept[at].key, KEY, "%s", key);
 	kept[at].fd = fd;
+	kept[at].wakes = 0;
 }
 
 static void drop(const char *key)
@@ -81,6 +90,21 @@ static void drop(const char *key)
 		}
 	while (highest && !kept[highest - 1].key[0])
 		highest--;
+}
+
+static void wake(const char *key)
+{
+	for (int i = 0; i < highest; i++)
+		if (!strcmp(kept[i].key, key))
+			kept[i].wakes = 1;
+}
+
+/* rouse ends a sleep, if there is one. */
+static void rouse(void)
+{
+	if (asleep)
+		woken = 1;
+	asleep = 0;
 }
 
 static int tell(const char *text, int fd, int flags)
@@ -124,6 +148,10 @@ static int hear(void)
 		close(fd);
 	if (!strncmp(text, "drop ", 5))
 		drop(text + 5);
+	if (!strncmp(text, "wake ", 5))
+		wake(text + 5);
+	if (!strncmp(text, "sleep ", 6))
+		*(strtoul(text + 6, NULL, 10) == told ? &asleep : &woken) = 1;
 	return 1;
 }
 
@@ -162,12 +190,16 @@ static void start(void)
 		talk = -1;
 		return;
 	}
+	told = 0;
+	tell("sleeps", -1, 0);
 	for (int i = 0; i < highest; i++)
 		if (kept[i].key[0]) {
+			kept[i].wakes = 0;
 			snprintf(text, sizeof text, "have %.*s", KEY, kept[i].key);
 			tell(text, kept[i].fd, 0);
 		}
-	snprintf(text, sizeof text, "begin %u", starts - 1);
+	snprintf(text, sizeof text, "%s %u", woken ? "woken" : "begin", starts - 1);
+	woken = 0;
 	tell(text, -1, 0);
 }
 
@@ -182,13 +214,15 @@ static void record(const siginfo_t *s)
 	snprintf(line, sizeof line, "%-63.63s\n", text + 5);
 	if (pwrite(EXITS, line, RECORD, (off_t)(exits++ % SLOTS) * RECORD) < 0)
 		return;
+	told++;
+	rouse();
 	if (talk >= 0)
 		tell(text, -1, MSG_DONTWAIT);
 }
 
-/* rest is how long to wait before the next start, in milliseconds, so that one
+/* pause_ms is how long to wait before the next start, in milliseconds, so that one
  * that cannot live does not keep the machine busy. */
-static int rest(void)
+static int pause_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -204,9 +238,11 @@ static void ended(const siginfo_t *s)
 	close(talk);
 	talk = -1;
 	supervisor = 0;
+	if (asleep || woken)
+		return;
 	if (s->si_code == CLD_EXITED && !s->si_status)
 		_exit(0);
-	if (highest <= OWN && rest())
+	if (highest <= OWN && pause_ms())
 		_exit(1);
 }
 
@@ -248,6 +284,30 @@ static void prepare(void)
 	keep("exits", EXITS);
 }
 
+/* await waits for children, for the supervisor's words, and in a sleep for what ends
+ * that; for some milliseconds, or -1. */
+static void await(int wait)
+{
+	static struct pollfd set[2 + SLOTS];
+	int n = 2;
+	set[0] = (struct pollfd){ children, POLLIN, 0 };
+	set[1] = (struct pollfd){ talk, POLLIN, 0 };
+	for (int i = 0; !supervisor && i < highest; i++)
+		if (kept[i].key[0] && kept[i].wakes)
+			set[n++] = (struct pollfd){ kept[i].fd, POLLIN, 0 };
+	if (poll(set, n, wait) < 0)
+		return;
+	if (talk >= 0 && set[1].revents && !hear() && set[1].revents & POLLHUP) {
+		close(talk);
+		talk = -1;
+	}
+	if (set[0].revents)
+		reap();
+	while (n-- > 2)
+		if (set[n].revents)
+			rouse();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -255,18 +315,10 @@ int main(int argc, char **argv)
 	command = argv + 1;
 	prepare();
 	for (;;) {
-		int wait = -1;
-		if (!supervisor && !(wait = rest())) {
+		int wait = supervisor || asleep ? -1 : pause_ms();
+		if (wait)
+			await(wait);
+		else
 			start();
-			continue;
-		}
-		struct pollfd set[] = { { children, POLLIN, 0 }, { talk, POLLIN, 0 } };
-		poll(set, 2, supervisor ? -1 : wait);
-		if (talk >= 0 && set[1].revents && !hear() && set[1].revents & POLLHUP) {
-			close(talk);
-			talk = -1;
-		}
-		if (set[0].revents)
-			reap();
 	}
 }
