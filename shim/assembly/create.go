@@ -138,6 +138,10 @@ func (b *building) build(ctx context.Context) (err error) {
 		User: b.User, Groups: b.Groups, Options: b.Options.Options, Facts: b.Facts,
 		Inside: b.Inside, OneOwner: b.OneOwner, Remounted: true, Progress: b.Progress, Finish: b.finish,
 	})
+	var failed *bundledir.MakeError
+	if errors.As(err, &failed) {
+		return failed.Err // which bundle it is, and where, is no user's business
+	}
 	if err != nil {
 		return err
 	}

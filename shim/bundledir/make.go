@@ -49,7 +49,21 @@ type Wanted struct {
 	Progress progress.Func
 }
 
+// MakeError is why a bundle could not be made.
+type MakeError struct {
+	Dir string
+	Err error
+}
+
+// Error names the bundle.
+func (e *MakeError) Error() string { return fmt.Sprintf("making bundle %s: %v", e.Dir, e.Err) }
+
+// Unwrap is the cause.
+func (e *MakeError) Unwrap() error { return e.Err }
+
 // Make makes a bundle. Where it fails, what it made is gone again.
+//
+// Errors: [*MakeError].
 func Make(ctx context.Context, w Wanted) (*Bundle, error) {
 	dir, err := filepath.Abs(w.Dir)
 	if err != nil {
@@ -64,10 +78,10 @@ func Make(ctx context.Context, w Wanted) (*Bundle, error) {
 	}
 	made, err := b.begin()
 	if err != nil {
-		return nil, fmt.Errorf("making bundle %s: %w", dir, err)
+		return nil, &MakeError{dir, err}
 	}
 	if err := b.fill(ctx, w); err != nil {
-		return nil, errors.Join(fmt.Errorf("making bundle %s: %w", dir, err), b.undo(w.Store, made))
+		return nil, &MakeError{dir, errors.Join(err, b.undo(w.Store, made))}
 	}
 	return b, nil
 }

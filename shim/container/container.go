@@ -109,6 +109,9 @@ func (c *Container) supervise(lock int) (*os.File, error) {
 	return nil, fmt.Errorf("locking the supervisor's file: %w", err)
 }
 
+// SupervisorFile is the file that the container's supervisor has locked.
+func (c *Container) SupervisorFile() string { return c.path(supervisorFile) }
+
 // ErrSupervised is that a container has a supervisor.
 var ErrSupervised = errors.New("the container has a supervisor")
 

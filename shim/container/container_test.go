@@ -172,7 +172,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("who waited has it: %v", err)
 	}
 	for _, dir := range []string{s.path(), s.path(namesDir)} {
-		if entries, _ := os.ReadDir(dir); len(entries) > 2 || dir == s.path(namesDir) && len(entries) > 0 {
+		if entries, _ := os.ReadDir(dir); len(entries) > 3 || dir == s.path(namesDir) && len(entries) > 0 {
 			t.Errorf("left in %s: %v", dir, entries)
 		}
 	}
@@ -258,5 +258,42 @@ func TestModes(t *testing.T) {
 		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != want {
 			t.Errorf("%s: mode %v, %v, want %v", path, fi.Mode(), err, want)
 		}
+	}
+}
+
+// The directory for sockets goes with the last container, and not while one is being
+// started.
+func TestTidyRun(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	s, err := Open(filepath.Join(t.TempDir(), "root"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := func() bool { _, err := os.Stat(s.Run()); return err == nil }
+	t.Cleanup(func() { os.RemoveAll(s.Run()) })
+	mkdir := func(dir string) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mkdir(filepath.Join(s.Runtime(), "id"))
+	if s.TidyRun(); !there() {
+		t.Error("the state of a container has gone")
+	}
+	os.Remove(filepath.Join(s.Runtime(), "id"))
+	mkdir(filepath.Join(s.Run(), "socket"))
+	if s.TidyRun(); !there() {
+		t.Error("the socket of a container has gone")
+	}
+	os.Remove(filepath.Join(s.Run(), "socket"))
+	done, err := s.Starting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.TidyRun(); !there() {
+		t.Error("it has gone while a container is started")
+	}
+	if done(); there() {
+		t.Error("it has not gone with the last")
 	}
 }

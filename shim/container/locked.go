@@ -213,7 +213,7 @@ func (l *Locked) forget() error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("removing container %s: %w", l.Config.ID, err)
 	}
-	_ = os.Remove(l.store.Run()) // it goes with the last
+	l.store.TidyRun()
 	for _, last := range []string{configFile, lockFile, ""} {
 		if err := os.Remove(l.path(last)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing container %s: %w", l.Config.ID, err)

@@ -39,6 +39,7 @@ type State struct {
 
 	RestartCount  int  `json:",omitempty"`
 	StoppedByUser bool `json:",omitempty"` // it is not started again but by a user
+	Stopping      bool `json:",omitempty"` // it is to be killed if it does not end in time
 
 	Health *HealthState `json:",omitempty"`
 

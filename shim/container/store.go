@@ -108,6 +108,45 @@ func Notes(root string) string {
 	return filepath.Join(root, "processes")
 }
 
+// runtimeDir is where the runtime's states are, below Run, and startingFile is locked
+// by those who start a container.
+const (
+	runtimeDir   = "runtime"
+	startingFile = ".starting"
+)
+
+// Runtime is the directory of the runtime's states, made by it.
+func (s *Store) Runtime() string { return filepath.Join(s.Run(), runtimeDir) }
+
+// Starting keeps Run as it is until done is called: a container is being started.
+func (s *Store) Starting() (done func(), err error) {
+	l, err := statefile.Share(s.path(startingFile))
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		l.Release()
+		s.TidyRun()
+	}, nil
+}
+
+// TidyRun removes Run when no container runs, nor is being started: it goes with the
+// last. What is in use stays, for the next call.
+func (s *Store) TidyRun() {
+	l, err := statefile.TryAcquire(s.path(startingFile))
+	if err != nil {
+		return
+	}
+	defer l.Release()
+	entries, err := os.ReadDir(s.Run())
+	if err != nil || len(entries) > 1 || len(entries) == 1 && entries[0].Name() != runtimeDir {
+		return
+	}
+	if err := os.Remove(s.Runtime()); err == nil || errors.Is(err, fs.ErrNotExist) {
+		_ = os.Remove(s.Run())
+	}
+}
+
 // List are all containers that are whole, the newest first.
 func (s *Store) List() ([]*Container, error) {
 	ids, err := s.ids()

@@ -17,8 +17,8 @@ func (p *program) killCommand() *cobra.Command {
 		Use:   "kill CONTAINER...",
 		Short: "send containers a signal",
 		Long: `Sends a signal to the first process of each container, SIGKILL by default. A
-container that ends by it is started again if its restart policy says so; stop has
-it stay down.`,
+container that ends by one that asks for its end is not started again by its restart
+policy.`,
 		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sig, err := signalOf(text)

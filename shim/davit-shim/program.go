@@ -102,7 +102,7 @@ func (p *program) tree() *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { p.printHelp(cmd) })
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%w", err) })
+	root.SetFlagErrorFunc(flagError)
 	for _, build := range commands() {
 		p.adopt(root, build(p))
 	}

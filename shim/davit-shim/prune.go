@@ -64,7 +64,7 @@ func (p *program) pruneContainers(ctx context.Context) func(pruneFilter) (int64,
 				continue
 			}
 			size, _ := writtenIn(c) // what cannot be measured is not counted
-			switch failed := (disposal{}).dispose(ctx, c); {
+			switch failed := p.dispose(ctx, disposal{}, c); {
 			case failed == nil:
 				removed, freed = append(removed, c.Config.ID), freed+size
 			case !errors.Is(failed, container.ErrNotExist) && removable(c) == nil: // otherwise somebody was quicker

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/shim/assembly"
 	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/supervise"
 )
 
 // disposal has the flags of davit-shim rm.
@@ -22,8 +25,9 @@ func (p *program) rmCommand() *cobra.Command {
 		Use:   "rm CONTAINER...",
 		Short: "remove containers",
 		Long: `Removes containers with all that was written in them; one that runs is removed with
---force alone. Volumes stay, unless --volumes says that those which nobody named go
-too. What a call that was killed left of containers is removed at this occasion.`,
+--force alone, also where its supervisor does not answer. Volumes stay, unless
+--volumes says that those which nobody named go too. What a call that was killed left
+of containers is removed at this occasion.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if d.force {
 				return nil
@@ -45,7 +49,7 @@ func (p *program) rm(ctx context.Context, d disposal, refs []string) error {
 	swept, err := assembly.Sweep(ctx, s)
 	errs := []error{err}
 	for _, ref := range refs {
-		err := d.remove(ctx, s, ref)
+		err := p.remove(ctx, d, s, ref)
 		left := slices.ContainsFunc(swept, func(c container.Config) bool { return c.Name == ref || c.ID == ref })
 		if errors.Is(err, container.ErrNotExist) && (d.force || left) {
 			err = nil
@@ -61,18 +65,35 @@ func (p *program) rm(ctx context.Context, d disposal, refs []string) error {
 	return errors.Join(errs...)
 }
 
-func (d disposal) remove(ctx context.Context, s *container.Store, ref string) error {
+func (p *program) remove(ctx context.Context, d disposal, s *container.Store, ref string) error {
 	c, err := s.Find(ref)
 	if err != nil {
 		return err
 	}
-	return d.dispose(ctx, c)
+	return p.dispose(ctx, d, c)
+}
+
+// answerTime is how long a supervisor has to end its container by force.
+// Compat(moby): the time that a kill has there.
+const answerTime = 10 * time.Second
+
+// end kills a container, if it runs, and waits until nothing is left of it. A
+// supervisor that does not answer is killed, with its keeper.
+func (p *program) end(ctx context.Context, c *container.Container) error {
+	bounded, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err := stop(bounded, c, supervise.StopOptions{Signal: unix.SIGKILL})
+	if err == nil || bounded.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	fmt.Fprintf(p.err, "%s: warning: the supervisor of container %s has not answered for %s, and is killed\n", name, c.Config.Name, answerTime)
+	return supervise.Destroy(c)
 }
 
 // dispose removes one container.
-func (d disposal) dispose(ctx context.Context, c *container.Container) error {
+func (p *program) dispose(ctx context.Context, d disposal, c *container.Container) error {
 	if d.force {
-		if err := end(ctx, c); err != nil {
+		if err := p.end(ctx, c); err != nil {
 			return err
 		}
 	}

@@ -77,6 +77,9 @@ func condition(name string) (bool, error) {
 			return false, errors.New("Debian's systemd is installed, and there is no systemd-analyze")
 		}
 		return err == nil, nil
+	case "journald":
+		_, err := os.Stat("/run/systemd/journal/socket")
+		return err == nil, nil
 	case "cni":
 		_, err := os.Stat("/usr/lib/cni/bridge")
 		if err != nil && needs.Installed("containernetworking-plugins") {

@@ -29,9 +29,29 @@ func launch(ctx context.Context, l *container.Locked, o supervise.StartOptions) 
 	var failed *supervise.StartError
 	if errors.As(err, &failed) {
 		l.Unlock()
-		return nil, errors.Join(statusError{failed, failed.ExitCode()}, settled(ctx, l.Container))
+		return nil, errors.Join(statusError{failed, failed.ExitCode()}, settled(ctx, l.Container), discard(ctx, l.Container))
 	}
 	return client, err
+}
+
+// discard removes a container that was to be removed at its end, which it never had:
+// its supervisor could not begin.
+func discard(ctx context.Context, c *container.Container) error {
+	if !c.Config.AutoRemove {
+		return nil
+	}
+	l, err := c.Lock()
+	if errors.Is(err, container.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer l.Unlock()
+	if l.Supervised() {
+		return nil
+	}
+	return assembly.Remove(ctx, l, assembly.RemoveVolumes)
 }
 
 // settled waits until nothing is left to be done of a container that has ended.

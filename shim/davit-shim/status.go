@@ -29,7 +29,7 @@ func ends(cmd *cobra.Command) *cobra.Command {
 	do, arguments := cmd.RunE, cmd.Args
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return failing(do(cmd, args)) }
 	cmd.Args = func(cmd *cobra.Command, args []string) error { return failing(arguments(cmd, args)) }
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return failing(misuse(cmd, "%w", err)) })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return failing(flagError(cmd, err)) })
 	return cmd
 }
 

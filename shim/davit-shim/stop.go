@@ -90,11 +90,6 @@ func stop(ctx context.Context, c *container.Container, o supervise.StopOptions) 
 	return client.End(ctx)
 }
 
-// end kills a container, if it runs, and waits until nothing is left of it.
-func end(ctx context.Context, c *container.Container) error {
-	return stop(ctx, c, supervise.StopOptions{Signal: unix.SIGKILL})
-}
-
 // running speaks to the supervisor of a container that runs.
 // Compat(moby): its words.
 func running(c *container.Container) (*supervise.Client, error) {

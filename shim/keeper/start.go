@@ -14,8 +14,8 @@ import (
 //go:generate ../../contrib/static/build keeper amd64 src/keeper.c
 //go:generate ../../contrib/static/build keeper arm64 src/keeper.c
 
-// name is the program's in /proc/PID/comm and of its memfd.
-const name = "davit-keeper"
+// Name is the program's in /proc/PID/comm and of its memfd.
+const Name = "davit-keeper"
 
 // Launch is what a keeper is started with.
 type Launch struct {
@@ -30,7 +30,7 @@ type Launch struct {
 // Start starts a keeper, in a session of its own, which starts the supervisor.
 // It returns the keeper's pid.
 func Start(l Launch) (int, error) {
-	program, err := memprogram.Open(name, blob)
+	program, err := memprogram.Open(Name, blob)
 	if err != nil {
 		return 0, fmt.Errorf("making the keeper: %w", err)
 	}
@@ -51,7 +51,7 @@ func Start(l Launch) (int, error) {
 	}
 	defer null.Close()
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(program.Fd()))
-	pid, _, err := syscall.StartProcess(path, append([]string{name, l.Program}, l.Args...), &syscall.ProcAttr{
+	pid, _, err := syscall.StartProcess(path, append([]string{Name, l.Program}, l.Args...), &syscall.ProcAttr{
 		Dir: l.Dir, Env: l.Env,
 		Files: []uintptr{null.Fd(), null.Fd(), null.Fd(), l.Listener.Fd(), exits.Fd(), supervisor.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},

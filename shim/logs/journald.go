@@ -2,6 +2,7 @@ package logs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,7 +57,10 @@ func openJournal(j Journal) (*journal, error) {
 	}
 	if err := unix.Access(out.to.Name, unix.W_OK); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("opening journal: %s: %w (is systemd-journald running?)", out.to.Name, err)
+		if errors.Is(err, unix.ENOENT) {
+			err = errors.New("journald is not enabled on this host")
+		}
+		return nil, fmt.Errorf("opening journal: %w [its socket is %s]", err, out.to.Name)
 	}
 	return out, nil
 }

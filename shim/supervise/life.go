@@ -12,9 +12,6 @@ import (
 	"github.com/davit-containers/davit/shim/loop"
 )
 
-// runtimeDir is where the runtime's states are, below the store's Run.
-const runtimeDir = "runtime"
-
 // goOn begins, or goes on where a supervisor before this one was killed.
 func (s *supervisor) goOn() {
 	info, err := s.engine.State(s.c.Config.ID, "")
@@ -105,7 +102,7 @@ func (s *supervisor) reload() {
 func (s *supervisor) create() *engine.Create {
 	return &engine.Create{
 		ID: s.c.Config.ID, Bundle: s.c.Bundle(), Streams: engine.Streams{Terminal: s.c.Config.Terminal},
-		Options: engine.Options{Root: filepath.Join(s.c.Store().Run(), runtimeDir), Systemd: s.c.Config.SystemdCgroup},
+		Options: engine.Options{Root: s.c.Store().Runtime(), Systemd: s.c.Config.SystemdCgroup},
 	}
 }
 
@@ -149,7 +146,7 @@ func (s *supervisor) running(pid int) {
 		s.save()
 		s.events.note("start", nil)
 	}
-	if s.state.StoppedByUser { // and a supervisor before this one was killed
+	if s.state.Stopping { // and a supervisor before this one was killed
 		s.stopLater(s.c.Config.StopAfter())
 	}
 	s.tellReady(&readyReply{Pid: uint32(pid)})
@@ -340,6 +337,7 @@ func (s *supervisor) finish() {
 		os.Remove(filepath.Join(s.c.Run(), name))
 	}
 	os.Remove(s.c.Run())
+	s.c.Store().TidyRun()
 	s.keeper.Drop(lockKey)
 	container.Unsupervise(s.locked) // at once: the keeper takes its time
 	for _, done := range s.ends {

@@ -76,10 +76,8 @@ func (m *machine) clean() {
 		free(c)
 		m.sawErrors(c)
 	}
-	if left, _ := filepath.Glob(m.store.Run() + "/*"); len(left) > 0 && !(len(left) == 1 && filepath.Base(left[0]) == runtimeDir) {
-		m.t.Errorf("left: %v", left)
-	}
-	if left, _ := filepath.Glob(m.store.Run() + "/" + runtimeDir + "/*"); len(left) > 0 {
+	m.store.TidyRun()
+	if left, _ := filepath.Glob(m.store.Run() + "/*"); len(left) > 0 {
 		m.t.Errorf("left: %v", left)
 	}
 	os.RemoveAll(m.store.Run())

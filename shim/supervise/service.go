@@ -1,6 +1,9 @@
 package supervise
 
 import (
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/shim/api"
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/ttrpc"
 )
@@ -40,6 +43,9 @@ var methods = map[string]method{
 func (s *supervisor) handle(r *ttrpc.Request, answer ttrpc.Answer) {
 	s.worked()
 	if r.Service != service {
+		if r.Method == "Kill" {
+			s.killing(r.Payload)
+		}
 		s.tasks.Handle(r, answer)
 		return
 	}
@@ -49,6 +55,22 @@ func (s *supervisor) handle(r *ttrpc.Request, answer ttrpc.Answer) {
 		return
 	}
 	call(s, r, answer)
+}
+
+// killing is before a signal that a user sends: a container that ends by one of those
+// that ask for an end is not started again.
+// Compat(moby): its kill.
+func (s *supervisor) killing(request []byte) {
+	m := api.KillRequest{}
+	if protobuf.Unmarshal(request, &m) != nil || m.ExecID != "" || s.state.StoppedByUser {
+		return
+	}
+	own, err := s.stopSignal(0)
+	switch sig := unix.Signal(m.Signal); {
+	case sig == unix.SIGKILL, sig == unix.SIGTERM, sig == unix.SIGINT, sig == unix.SIGQUIT, err == nil && sig == own:
+		s.state.StoppedByUser = true
+		s.save()
+	}
 }
 
 func (s *supervisor) awaitReady(_ ttrpc.Peer, _ *protobuf.Empty, answer ttrpc.Answer) {

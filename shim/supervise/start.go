@@ -40,6 +40,11 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 	if err != nil {
 		return nil, err
 	}
+	started, err := c.Store().Starting()
+	if err != nil {
+		return nil, err
+	}
+	defer started()
 	client, err := launch(c, o)
 	if err != nil {
 		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)

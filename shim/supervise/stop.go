@@ -25,7 +25,7 @@ func (s *supervisor) stop(_ ttrpc.Peer, m *stopRequest, answer ttrpc.Answer) {
 	if m.Default {
 		timeout = s.c.Config.StopAfter()
 	}
-	s.state.StoppedByUser = true
+	s.state.StoppedByUser, s.state.Stopping = true, true
 	s.save()
 	if s.restart != nil { // it does not run: it would be started again
 		s.restart.Stop()

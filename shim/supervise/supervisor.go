@@ -95,8 +95,7 @@ func Serve(dir string, awaited bool, host Host) error {
 	s := &supervisor{host: host, c: c, execs: map[string]*process{}, peers: map[ttrpc.Peer]map[*process]string{}}
 	if err := s.begin(awaited); err != nil {
 		s.log("error", err.Error())
-		s.giveUp(err)
-		return err
+		return s.giveUp(err)
 	}
 	if err := s.loop.Run(); err != nil {
 		return err
@@ -108,10 +107,11 @@ func Serve(dir string, awaited bool, host Host) error {
 }
 
 // giveUp is after a beginning that failed, before there was a container: whoever
-// waits for it reads why, and no other supervisor is started.
-func (s *supervisor) giveUp(cause error) {
+// waits for it reads why, and no other supervisor is started. An error has the keeper
+// start another.
+func (s *supervisor) giveUp(cause error) error {
 	if s.keeper == nil || s.keeper.Starts > 0 || s.locked == nil {
-		return
+		return cause
 	}
 	s.state.Error, s.state.ExitCode = cause.Error(), otherFailure
 	s.save()
@@ -122,6 +122,7 @@ func (s *supervisor) giveUp(cause error) {
 	for _, key := range []string{firstOutput, "own..out1"} {
 		s.keeper.Drop(key)
 	}
+	return nil
 }
 
 func (s *supervisor) begin(awaited bool) (err error) {
@@ -147,7 +148,7 @@ func (s *supervisor) begin(awaited bool) (err error) {
 		return err
 	}
 	if s.keeper.Starts == 0 {
-		s.state.StoppedByUser, s.state.RestartCount = false, 0
+		s.state.StoppedByUser, s.state.Stopping, s.state.RestartCount = false, false, 0
 	}
 	s.events = &notes{loop: s.loop, c: s.c, warn: s.warn, then: s.leave}
 	if err := s.streams(awaited); err != nil {

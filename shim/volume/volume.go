@@ -172,8 +172,8 @@ func (s *Store) create(v Volume) error {
 
 // Get is a volume by its name. ErrNotExist: there is none.
 func (s *Store) Get(name string) (Volume, error) {
-	if err := checkName(name); err != nil {
-		return Volume{}, err
+	if checkName(name) != nil {
+		return Volume{}, fmt.Errorf("volume %q: %w", name, ErrNotExist)
 	}
 	return s.read(name)
 }

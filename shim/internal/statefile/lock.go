@@ -46,6 +46,15 @@ func Wait(path string) (*Lock, error) { return lock(path, 0, unix.LOCK_EX) }
 // Try is Wait without waiting. ErrLocked: another has the lock.
 func Try(path string) (*Lock, error) { return lock(path, 0, unix.LOCK_EX|unix.LOCK_NB) }
 
+// TryAcquire is Acquire without waiting. ErrLocked: another has the lock.
+func TryAcquire(path string) (*Lock, error) {
+	return lock(path, os.O_CREATE, unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// Share locks the file at path, which it makes where there is none, together with
+// others who share it; whoever has it alone is waited for.
+func Share(path string) (*Lock, error) { return lock(path, os.O_CREATE, unix.LOCK_SH) }
+
 // lock opens a file and locks it.
 func lock(path string, open, how int) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|open, 0o600)
