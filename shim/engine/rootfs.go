@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/libcontainer/idmap"
 )
 
 // rootfsName is where in a bundle a root file system is mounted.
@@ -59,6 +60,7 @@ var propagations = map[string]uintptr{
 type parsed struct {
 	flags, propagation uintptr
 	data               []string
+	maps               idmap.Maps // of the ids; none for as they are
 }
 
 func parseOptions(options []string) (p parsed, err error) {
@@ -71,12 +73,26 @@ func parseOptions(options []string) (p parsed, err error) {
 			p.propagation = f
 			continue
 		}
-		if o == "loop" || strings.HasPrefix(o, "X-containerd.") {
-			return p, fmt.Errorf("the option %s is not one that this shim knows", o)
+		if err := p.other(o); err != nil {
+			return p, err
 		}
-		p.data = append(p.data, o)
 	}
 	return p, nil
+}
+
+// other takes an option that is no flag.
+func (o *parsed) other(option string) (err error) {
+	switch name, value, _ := strings.Cut(option, "="); {
+	case name == uidMapOption:
+		o.maps.UIDs, err = parseMap(value)
+	case name == gidMapOption:
+		o.maps.GIDs, err = parseMap(value)
+	case option == "loop" || strings.HasPrefix(option, "X-containerd."):
+		err = fmt.Errorf("the option %s is not one that this shim knows", option)
+	default:
+		o.data = append(o.data, option)
+	}
+	return err
 }
 
 // mount mounts at a directory, or below it.
@@ -96,6 +112,13 @@ func (m *Mount) mount(root string) error {
 }
 
 func (o *parsed) mount(m *Mount, target string) error {
+	if o.maps.UIDs != nil || o.maps.GIDs != nil {
+		return o.mountMapped(m, target)
+	}
+	return o.mountPlain(m, target)
+}
+
+func (o *parsed) mountPlain(m *Mount, target string) error {
 	data := strings.Join(o.data, ",")
 	err := error(nil)
 	if len(data) < os.Getpagesize() {
@@ -121,19 +144,16 @@ func (o *parsed) mountShort(m *Mount, target string) error {
 	if dir == "" || len(data) >= os.Getpagesize() {
 		return errors.New("the options are longer than a page")
 	}
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its directory
-		err := unix.Unshare(unix.CLONE_FS)
-		if err == nil {
-			err = unix.Chdir(dir)
+	err := error(nil)
+	onOwnThread(func() {
+		if err = unix.Unshare(unix.CLONE_FS); err != nil {
+			return
 		}
-		if err == nil {
+		if err = unix.Chdir(dir); err == nil {
 			err = unix.Mount(m.Source, target, m.Type, o.flags, data)
 		}
-		result <- err
-	}()
-	return <-result
+	})
+	return err
 }
 
 // shorten gives the directory that all lower layers share, and the options
