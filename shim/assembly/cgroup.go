@@ -32,7 +32,7 @@ func (b *building) cgroup() error {
 	if strings.ContainsRune(parent, ':') || strings.ContainsRune(parent, 0) {
 		return fmt.Errorf("--cgroup-parent %q: it has a colon or a NUL byte", parent)
 	}
-	manager, err := b.manager()
+	manager, err := b.Manager()
 	if err != nil {
 		return err
 	}
@@ -67,18 +67,18 @@ func (b *building) slice() string {
 	return systemSlice
 }
 
-// manager is who makes the cgroup: systemd by default where it manages cgroups of
+// Manager is who makes the cgroup: systemd by default where it manages cgroups of
 // version 2, as it would remove what it does not know, and answers.
-func (b *building) manager() (cgroup.Driver, error) {
-	missing := b.systemdMissing()
+func (w *Wanted) Manager() (cgroup.Driver, error) {
+	missing := w.systemdMissing()
 	switch {
-	case b.CgroupManager != "" && !slices.Contains(Managers(), b.CgroupManager):
-		return "", fmt.Errorf("--cgroup-manager %q: it is systemd or cgroupfs", b.CgroupManager)
-	case b.CgroupManager == string(cgroup.Systemd) && missing != "":
+	case w.CgroupManager != "" && !slices.Contains(Managers(), w.CgroupManager):
+		return "", fmt.Errorf("--cgroup-manager %q: it is systemd or cgroupfs", w.CgroupManager)
+	case w.CgroupManager == string(cgroup.Systemd) && missing != "":
 		return "", fmt.Errorf("--cgroup-manager systemd: %s", missing)
-	case b.CgroupManager == string(cgroup.Systemd):
+	case w.CgroupManager == string(cgroup.Systemd):
 		return cgroup.Systemd, nil
-	case b.CgroupManager == "" && missing == "" && b.Facts.Cgroup2:
+	case w.CgroupManager == "" && missing == "" && w.Facts.Cgroup2:
 		return cgroup.Systemd, nil
 	}
 	return cgroup.Cgroupfs, nil
@@ -86,13 +86,13 @@ func (b *building) manager() (cgroup.Driver, error) {
 
 // systemdMissing says why systemd cannot make cgroups; nothing where it can.
 // Source: sd_booted(3), sd_bus_default_user(3).
-func (b *building) systemdMissing() string {
+func (w *Wanted) systemdMissing() string {
 	if fi, err := os.Lstat("/run/systemd/system"); err != nil || !fi.IsDir() {
 		return "it is not this machine's first process"
 	}
 	switch {
-	case !b.Inside:
-	case !b.Facts.Cgroup2:
+	case !w.Inside:
+	case !w.Facts.Cgroup2:
 		return "a user's makes cgroups of version 2 only"
 	case !userBus(os.Getenv):
 		return "this user's does not run [log in, or have it run always: loginctl enable-linger; XDG_RUNTIME_DIR has to be set]"

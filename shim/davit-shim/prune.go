@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/build"
 	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/internal/diskusage"
 )
 
 // pruneCommand is davit-shim prune.
@@ -40,7 +42,7 @@ Filters: label=NAME[=VALUE], label!=NAME[=VALUE], until=TIME|AGE (made before).`
 				each = append(each, p.pruneVolumes(false))
 				warning += ", all anonymous volumes that no container has"
 			}
-			return p.prune(c, warning+".", append(each, p.pruneImages(cmd.Context(), all))...)
+			return p.prune(c, warning+".", append(each, p.pruneImages(cmd.Context(), all), p.pruneBuilds(cmd.Context()))...)
 		},
 	}
 	c.add(cmd)
@@ -111,9 +113,35 @@ func (p *program) pruneImages(ctx context.Context, all bool) func(pruneFilter) (
 			}
 		}
 		p.printPruned("Deleted Images:", removed)
+		freed, failed := collect(ctx, s)
+		return freed, errors.Join(err, failed)
+	}
+}
+
+// collect removes what nothing in the store needs, and tells how much less there is.
+func collect(ctx context.Context, s *store.Store) (freed int64, err error) {
+	kept := func() (bytes int64) {
+		for _, dir := range []string{"images", "layers"} {
+			n, _ := diskusage.Of(filepath.Join(s.Root(), dir)) // what cannot be measured is not counted
+			bytes += n
+		}
+		return bytes
+	}
+	before := kept()
+	_, err = s.Collect(ctx)
+	return max(0, before-kept()), err
+}
+
+// pruneBuilds removes what builds remember, and what killed builds left.
+func (p *program) pruneBuilds(ctx context.Context) func(pruneFilter) (int64, error) {
+	return func(f pruneFilter) (int64, error) {
+		s, err := p.store()
+		if err != nil {
+			return 0, err
+		}
 		_, forgetting := s.Forget(ctx, f.unusedSince(p.now()))
 		caches, pruning := build.PruneCaches(s.Root(), f.unusedSince(p.now()), math.MaxInt64)
-		gone, failed := s.Collect(ctx)
-		return gone.Bytes + caches, errors.Join(err, forgetting, pruning, failed, p.sweepBuilds())
+		freed, failed := collect(ctx, s)
+		return freed + caches, errors.Join(forgetting, pruning, failed, p.sweepBuilds())
 	}
 }
