@@ -20,26 +20,19 @@ type copier struct {
 	mode *uint32 // nil: as the source has it
 	warn func(string)
 
-	links map[inode]linked // files with several names
+	links map[inode]string // files with several names, and where the first was put
 	buf   []byte
 }
 
-// inode is a file of a source, and linked where its first name was put.
-type (
-	inode  struct{ dev, ino uint64 }
-	linked struct {
-		dir  *os.File
-		name string
-	}
-)
+// inode is a file of a source.
+type inode struct{ dev, ino uint64 }
 
 // source copies one source to a place.
 func (c *copier) source(s *source, p place) error {
 	defer p.dir.Close()
-	c.links = map[inode]linked{}
-	defer c.closeLinks()
+	c.links = map[inode]string{}
 	if !s.isDir() {
-		return c.file(s, &s.entries[0], p.dir, p.name)
+		return c.file(s, &s.entries[0], p.dir, path.Join(p.at, p.name))
 	}
 	if p.made {
 		if err := c.metadata(s, &s.entries[0], p.dir, "."); err != nil {
@@ -93,7 +86,7 @@ func (c *copier) entry(s *source, e *entry, at string) error {
 	if e.kind() == unix.S_IFDIR {
 		return c.directory(s, e, dir, at)
 	}
-	return c.file(s, e, dir, path.Base(e.path))
+	return c.file(s, e, dir, path.Join(at, path.Base(e.path)))
 }
 
 // directory makes a directory, or takes one that is there.
@@ -126,8 +119,10 @@ func (c *copier) throughLink(name string) error {
 	return dir.Close()
 }
 
-// file copies what is no directory, over what is there.
-func (c *copier) file(s *source, e *entry, in *os.File, name string) error {
+// file copies what is no directory, over what is there; in is the directory of the
+// path to.
+func (c *copier) file(s *source, e *entry, in *os.File, to string) error {
+	name := path.Base(to)
 	err := unix.Unlinkat(int(in.Fd()), name, 0)
 	switch {
 	case err == unix.EISDIR:
@@ -136,7 +131,7 @@ func (c *copier) file(s *source, e *entry, in *os.File, name string) error {
 		return fmt.Errorf("replacing %s: %w", name, err)
 	}
 	if e.stat.Nlink > 1 {
-		if done, err := c.again(e, in, name); done || err != nil {
+		if done, err := c.again(e, in, to); done || err != nil {
 			return err
 		}
 	}
@@ -168,20 +163,19 @@ func (c *copier) leave(s *source, e *entry, what string) error {
 }
 
 // again links a file to its first name.
-func (c *copier) again(e *entry, in *os.File, name string) (bool, error) {
+func (c *copier) again(e *entry, in *os.File, to string) (bool, error) {
 	node := inode{e.stat.Dev, e.stat.Ino}
 	first, known := c.links[node]
-	if known {
-		return true, unix.Linkat(int(first.dir.Fd()), first.name, int(in.Fd()), name, 0)
+	if !known {
+		c.links[node] = to
+		return false, nil
 	}
-	if e.kind() != unix.S_IFDIR {
-		dir, err := beneath(in, ".", unix.O_PATH|unix.O_DIRECTORY)
-		if err != nil {
-			return false, err
-		}
-		c.links[node] = linked{dir, name}
+	dir, err := openDir(c.root, path.Dir(first))
+	if err != nil {
+		return false, err
 	}
-	return false, nil
+	defer dir.Close()
+	return true, unix.Linkat(int(dir.Fd()), path.Base(first), int(in.Fd()), path.Base(to), 0)
 }
 
 // regular copies a regular file's content.
@@ -319,12 +313,4 @@ func (s *source) handleOf(e *entry) (*os.File, error) {
 		return pathrs.Reopen(s.handle, unix.O_PATH|unix.O_CLOEXEC)
 	}
 	return beneath(s.handle, e.path, unix.O_PATH)
-}
-
-// closeLinks closes what was kept for hard links.
-func (c *copier) closeLinks() {
-	for _, l := range c.links {
-		l.dir.Close()
-	}
-	c.links = nil
 }
