@@ -146,7 +146,7 @@ func (h *health) await(check *check) {
 		ended(*p.status)
 		return
 	}
-	p.waiting = append(p.waiting, ended)
+	p.waiting = append(p.waiting, waiter[uint32]{tell: ended})
 }
 
 // listen keeps the beginning of what the check writes, and takes the rest.

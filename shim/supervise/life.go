@@ -160,8 +160,8 @@ func (s *supervisor) tellReady(r *readyReply) {
 	}
 	ready := s.ready
 	s.ready = nil
-	for _, done := range ready {
-		done(s.answer)
+	for _, w := range ready {
+		w.tell(s.answer)
 	}
 }
 
@@ -340,8 +340,8 @@ func (s *supervisor) finish() {
 	s.c.Store().TidyRun()
 	s.keeper.Drop(lockKey)
 	container.Unsupervise(s.locked) // at once: the keeper takes its time
-	for _, done := range s.ends {
-		done()
+	for _, w := range s.ends {
+		w.tell(struct{}{})
 	}
 	s.leave()
 }

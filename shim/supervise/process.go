@@ -27,7 +27,7 @@ type process struct {
 	toWrite []*inputCall
 	pending []*outputCall
 	status  *uint32 // how it ended
-	waiting []func(status uint32)
+	waiting []waiter[uint32]
 	idle    func() // is called when a client has left, or has everything
 }
 
@@ -131,8 +131,8 @@ func (p *process) exited(status uint32) {
 	p.status = &status
 	waiting := p.waiting
 	p.waiting = nil
-	for _, done := range waiting {
-		done(status)
+	for _, w := range waiting {
+		w.tell(status)
 	}
 }
 
@@ -159,6 +159,19 @@ func (p *process) quiet() bool {
 // forget drops the calls of a connection that has ended.
 func (p *process) forget(peer ttrpc.Peer) {
 	p.pending = slices.DeleteFunc(p.pending, func(c *outputCall) bool { return c.peer == peer })
+	p.waiting = without(p.waiting, peer)
+}
+
+// waiter is told something, for a client; nil where it is for the supervisor itself.
+type waiter[T any] struct {
+	peer ttrpc.Peer
+	tell func(T)
+}
+
+// without are those who wait but for a client that has gone.
+// CVE-2022-23471: clients that had given up stayed for as long as the container ran.
+func without[T any](waiting []waiter[T], peer ttrpc.Peer) []waiter[T] {
+	return slices.DeleteFunc(waiting, func(w waiter[T]) bool { return w.peer == peer })
 }
 
 // claimed says that the client is there that was awaited.

@@ -73,25 +73,25 @@ func (s *supervisor) killing(request []byte) {
 	}
 }
 
-func (s *supervisor) awaitReady(_ ttrpc.Peer, _ *protobuf.Empty, answer ttrpc.Answer) {
+func (s *supervisor) awaitReady(peer ttrpc.Peer, _ *protobuf.Empty, answer ttrpc.Answer) {
 	done := func(r *readyReply) { answer(r, nil) }
 	if s.answer != nil {
 		done(s.answer)
 		return
 	}
-	s.ready = append(s.ready, done)
+	s.ready = append(s.ready, waiter[*readyReply]{peer, done})
 }
 
-func (s *supervisor) awaitEnd(_ ttrpc.Peer, _ *protobuf.Empty, answer ttrpc.Answer) {
-	done := func() { answer(&protobuf.Empty{}, nil) }
+func (s *supervisor) awaitEnd(peer ttrpc.Peer, _ *protobuf.Empty, answer ttrpc.Answer) {
+	done := func(struct{}) { answer(&protobuf.Empty{}, nil) }
 	if s.over {
-		done()
+		done(struct{}{})
 		return
 	}
-	s.ends = append(s.ends, done)
+	s.ends = append(s.ends, waiter[struct{}]{peer, done})
 }
 
-func (s *supervisor) wait(_ ttrpc.Peer, m *waitRequest, answer ttrpc.Answer) {
+func (s *supervisor) wait(peer ttrpc.Peer, m *waitRequest, answer ttrpc.Answer) {
 	p, err := s.find(m.Exec)
 	if err != nil {
 		answer(nil, err)
@@ -102,7 +102,7 @@ func (s *supervisor) wait(_ ttrpc.Peer, m *waitRequest, answer ttrpc.Answer) {
 		done(*p.status)
 		return
 	}
-	p.waiting = append(p.waiting, done)
+	p.waiting = append(p.waiting, waiter[uint32]{peer, done})
 }
 
 func (s *supervisor) find(exec string) (*process, error) {
@@ -156,6 +156,11 @@ func (s *supervisor) gone(peer ttrpc.Peer) {
 		p.forget(peer)
 		p.leave(reader)
 	}
+	s.first.forget(peer)
+	for _, p := range s.execs {
+		p.forget(peer)
+	}
+	s.ready, s.ends = without(s.ready, peer), without(s.ends, peer)
 	if s.still.clients[peer] {
 		delete(s.still.clients, peer)
 		s.settle(func(error) {})

@@ -40,10 +40,10 @@ func (s *supervisor) stop(_ ttrpc.Peer, m *stopRequest, answer ttrpc.Answer) {
 		answer(&protobuf.Empty{}, nil)
 		return
 	}
-	s.first.waiting = append(s.first.waiting, func(uint32) {
+	s.first.waiting = append(s.first.waiting, waiter[uint32]{tell: func(uint32) {
 		s.events.note("stop", nil)
 		answer(&protobuf.Empty{}, nil)
-	})
+	}})
 	s.signal(sig)
 	s.stopLater(timeout)
 }

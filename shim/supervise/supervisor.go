@@ -55,16 +55,16 @@ type supervisor struct {
 	// connections is how many clients there are.
 	connections int
 
-	ready    []func(*readyReply) // who waits for the start
-	answer   *readyReply         // of the first start
-	starting time.Time           // when the program was about to be started
+	ready    []waiter[*readyReply] // who waits for the start
+	answer   *readyReply           // of the first start
+	starting time.Time             // when the program was about to be started
 	backoff  time.Duration
 	failing  bool // what was created is given up
 	restart  *loop.Timer
-	kill     *loop.Timer // what becomes of one that does not stop
-	late     func()      // goes on when nobody is waited for any more; see hold
-	over     bool        // the container has ended for good, and all is cleaned up
-	ends     []func()    // who waits for that
+	kill     *loop.Timer        // what becomes of one that does not stop
+	late     func()             // goes on when nobody is waited for any more; see hold
+	over     bool               // the container has ended for good, and all is cleaned up
+	ends     []waiter[struct{}] // who waits for that
 	memory   *rest.Memory
 	active   time.Time // when there was work last
 	toSleep  *loop.Timer

@@ -47,7 +47,7 @@ func usageV1(m *api.V1Metrics) *Usage {
 		u.CPU = time.Duration(m.CPU.Usage.Total)
 	}
 	if m.Memory != nil && m.Memory.Usage != nil {
-		u.Memory, u.MemoryLimit = without(m.Memory.Usage.Usage, m.Memory.TotalInactiveFile), m.Memory.Usage.Limit
+		u.Memory, u.MemoryLimit = besides(m.Memory.Usage.Usage, m.Memory.TotalInactiveFile), m.Memory.Usage.Limit
 	}
 	if m.Pids != nil {
 		u.Pids = m.Pids.Current
@@ -75,7 +75,7 @@ func usageV2(m *api.V2Metrics) *Usage {
 		u.CPU = time.Duration(m.CPU.UsageUsec) * time.Microsecond
 	}
 	if m.Memory != nil {
-		u.Memory, u.MemoryLimit = without(m.Memory.Usage, m.Memory.InactiveFile), m.Memory.UsageLimit
+		u.Memory, u.MemoryLimit = besides(m.Memory.Usage, m.Memory.InactiveFile), m.Memory.UsageLimit
 	}
 	if m.Pids != nil {
 		u.Pids = m.Pids.Current
@@ -91,9 +91,9 @@ func usageV2(m *api.V2Metrics) *Usage {
 	return u
 }
 
-// without is what is used without what the kernel could give back.
+// besides is what is used without what the kernel could give back.
 // Compat(moby): its docker stats.
-func without(usage, cached uint64) uint64 {
+func besides(usage, cached uint64) uint64 {
 	if cached > usage {
 		return usage
 	}
