@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"slices"
@@ -87,12 +88,25 @@ func read(pid int) (*process, error) {
 		return nil, fmt.Errorf("reading %s/stat: %w", dir, err)
 	}
 	// A process that has no memory any more has no arguments.
-	args, _ := os.ReadFile(dir + "/cmdline")
+	args := arguments(dir + "/cmdline")
 	p.cmdline = printable(string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '})))
 	if p.cmdline == "" {
 		p.cmdline = "[" + p.comm + "]"
 	}
 	return p, nil
+}
+
+// maxArguments is how much is read of a process's arguments, which may be megabytes.
+const maxArguments = 32 << 10
+
+func arguments(path string) []byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	data, _ := io.ReadAll(io.LimitReader(f, maxArguments))
+	return data
 }
 
 // parse takes /proc/PID/stat apart. The name may have any characters.
