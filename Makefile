@@ -11,7 +11,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # What the tests and the demo need: a static busybox as a root file system, the
 # programs that write id maps of a user namespace, what the tests look with, and
 # who else unpacks images.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io crun runc catatonit
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io crun runc catatonit bzip2 xz-utils zstd
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time zstd
 # What a guest to test in is made of and runs on.
@@ -65,6 +65,7 @@ vm: deps ## make a guest with cgroup v2, systemd, AppArmor and CRIU: bin/davit-v
 
 security: deps build ## attack davit with long races, as published vulnerabilities did
 	$(GO) test ./conformance/security -count=1 -timeout 2h -rounds 1000 -runtime $(CURDIR)/bin/davit
+	$(GO) test ./conformance/hostile -count=1 -timeout 2h -rounds 300
 
 test-vm: vm build ## run the root tests in the guest; VM_TESTS=quick: what only it can show
 	conformance/vm/test $(VM_TESTS)

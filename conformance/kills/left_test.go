@@ -17,8 +17,8 @@ import (
 // sight is what the machine has at a moment at which nothing runs.
 type sight map[string]bool
 
-// grows are the files of a root which stay, and of which there is one.
-var grows = []string{"/events", "/events.1", "/events.lock"}
+// grows are the files of a root that come with time, and of which there is one.
+var grows = []string{"/events/log.1"}
 
 // look looks when everything was removed and no process is left.
 func (m *machine) look() sight {
