@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 12, "attack `N` times while names are exchanged")
+	rounds = flag.Int("rounds", 5, "attack `N` times while names are exchanged")
 	judged = flag.String("davit-shim", "../../bin/davit-shim", "the `PROGRAM` that is judged")
 )
 
