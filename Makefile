@@ -25,6 +25,8 @@ PEERS       ?=
 BENCH_FLAGS ?=
 # make bench-unpack UNPACK_FLAGS='-rounds 5 -image debian-gzip'; the images stay in UNPACK_IMAGES
 UNPACK_FLAGS  ?=
+# further programs to measure, called with LAYOUT IMAGE DIR: 'name=path ...'
+UNPACK_PEERS  ?=
 UNPACK_IMAGES ?= /var/tmp/davit-images
 # make bench-verbs VERBS_FLAGS='-n 5 -only run'
 VERBS_FLAGS ?=
@@ -76,9 +78,9 @@ bench: deps build ## measure davit beside runc, crun and PEERS='name=path ...'
 bench-shim: deps build ## measure the shim beside containerd's own, through Debian's containerd
 	$(GO) run ./conformance/shimbench $(BENCH_FLAGS) io.containerd.runc.v2= io.containerd.davit.v2=bin/containerd-shim-davit-v2
 
-bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo and tar, as root
+bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo, containerd and tar, as root
 	$(GO) run ./conformance/images -o $(UNPACK_IMAGES)
-	$(GO) run ./conformance/unpack -images $(UNPACK_IMAGES) $(UNPACK_FLAGS) davit-shim=bin/davit-shim
+	$(GO) run ./conformance/unpack -images $(UNPACK_IMAGES) $(UNPACK_FLAGS) davit-shim=bin/davit-shim $(UNPACK_PEERS)
 
 bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps, build, as root
 	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=$(PODMAN)'

@@ -57,19 +57,23 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	name, path, ok := strings.Cut(flags.Arg(0), "=")
-	if *images == "" || !ok || flags.NArg() != 1 {
+	var given []tool
+	for _, arg := range flags.Args() {
+		t, err := named(arg)
+		if err != nil {
+			return err
+		}
+		given = append(given, t)
+	}
+	if *images == "" || len(given) == 0 {
 		return errors.New("-images LAYOUT or NAME=PATH is missing")
 	}
 	layout, err := filepath.Abs(*images)
 	if err != nil {
 		return err
 	}
-	program, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	chosen := slices.DeleteFunc(tools(name, program), func(t tool) bool {
+	name, _, _ := strings.Cut(given[0].name, " ")
+	chosen := slices.DeleteFunc(tools(name, given[0].needs, given[1:]), func(t tool) bool {
 		word, _, _ := strings.Cut(t.name, " ")
 		return *only != "" && !slices.Contains(strings.Split(*only, ","), word)
 	})
@@ -87,6 +91,16 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// named is a program that was given as NAME=PATH.
+func named(arg string) (tool, error) {
+	name, path, ok := strings.Cut(arg, "=")
+	if !ok {
+		return tool{}, fmt.Errorf("%q: it is not NAME=PATH", arg)
+	}
+	program, err := filepath.Abs(path)
+	return other(name, program), err
 }
 
 // measureImage measures all tools with one image, in turns.
