@@ -39,7 +39,7 @@ var dependencies = map[string]string{
 	"github.com/vbauerster/mpb/v8":             "progress bars on a terminal",
 	"github.com/vishvananda/netlink":           "network devices",
 	"github.com/vishvananda/netns":             "handles of network namespaces, as netlink takes them",
-	"github.com/xi2/xz":                        "xz, for ADD of archives, in this process and with a bound on memory",
+	"github.com/xi2/xz":                        "xz, for archives that are loaded, imported or added, in this process and with a bound on memory",
 	"golang.org/x/sync":                        "goroutines that end with the first error",
 	"golang.org/x/sys":                         "system calls and their constants",
 	"google.golang.org/protobuf":               "protowire: the encoding of shim messages; the rest of it in tests alone",

@@ -210,6 +210,42 @@ func TestReadsWhatSkopeoWrites(t *testing.T) {
 	}
 }
 
+// TestChunked: zstd:chunked, as skopeo and podman push it, is a layer like others:
+// a frame for each file, and at the end what tells where they are.
+func TestChunked(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	img := add(t, s, sample(t, 2, 3), "one:1")
+	place := "oci:" + t.TempDir() + ":x"
+	run(t, "skopeo", "--insecure-policy", "copy", "-q", "--dest-compress", "--dest-compress-format", "zstd:chunked",
+		"oci:"+s.LayoutPath()+":docker.io/library/one:1", place)
+	at, err := image.ParseLocation(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, err := source.Open(ctx, at, source.Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer images.Close()
+	for _, d := range images.Found[0].Image.LayerDescriptors() {
+		r, err := images.Found[0].Image.OpenBlob(ctx, d, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(r)
+		r.Close()
+		const footer = "GnUlInUx" // zstd:chunked's magic number
+		if err != nil || !bytes.HasSuffix(raw, []byte(footer)) {
+			t.Fatalf("this skopeo makes a layer of another kind, %s: %v", d.MediaType, err)
+		}
+	}
+	other := open(t)
+	got, err := other.Add(ctx, images.Found[0].Image, nil, AddOptions{Unpack: &LayerOptions{}})
+	if err != nil || !slices.Equal(got.DiffIDs(), img.DiffIDs()) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 // TestWriteLayout: skopeo reads a layout that is written into a directory.
 func TestWriteLayout(t *testing.T) {
 	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "layout")

@@ -6,10 +6,12 @@ package decompress
 
 import (
 	"bufio"
+	"compress/bzip2"
 	"errors"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/xi2/xz"
 
 	"github.com/davit-containers/davit/bundle/layer/inflate"
 )
@@ -22,19 +24,25 @@ const (
 	Plain Format = ""
 	Gzip  Format = "gzip"
 	Zstd  Format = "zstd"
+	Bzip2 Format = "bzip2"
+	Xz    Format = "xz"
 )
 
 // HeadSize is how many bytes tell a format.
-const HeadSize = 4
+const HeadSize = 6
 
 // Detect tells a format by the first bytes.
-// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1.
+// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1; the formats' own.
 func Detect(head []byte) Format {
 	switch {
 	case len(head) >= 2 && string(head[:2]) == "\x1f\x8b":
 		return Gzip
-	case len(head) >= HeadSize && string(head[:HeadSize]) == "\x28\xb5\x2f\xfd":
+	case len(head) >= 4 && string(head[:4]) == "\x28\xb5\x2f\xfd":
 		return Zstd
+	case len(head) >= 4 && string(head[:3]) == "BZh" && '1' <= head[3] && head[3] <= '9':
+		return Bzip2
+	case len(head) >= HeadSize && string(head[:HeadSize]) == "\xfd7zXZ\x00":
+		return Xz
 	}
 	return Plain
 }
@@ -42,8 +50,8 @@ func Detect(head []byte) Format {
 // ErrDamaged says that it is the stream's fault.
 var ErrDamaged = errors.New("damaged stream")
 
-// maxWindow bounds the memory that a zstd stream may ask for: what `zstd --ultra
-// -22` and `zstd --long` need.
+// maxWindow bounds the memory that a zstd or xz stream may ask for: what `zstd
+// --ultra -22`, `zstd --long` and `xz -9` need.
 const maxWindow = 128 << 20
 
 // Copy decompresses src into dst.
@@ -61,8 +69,26 @@ func Copy(dst io.Writer, src io.Reader) error {
 		return damaged(err)
 	case Zstd:
 		return unzstd(dst, in)
+	case Bzip2:
+		return read(dst, in, func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
+	case Xz:
+		return read(dst, in, func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxWindow) })
 	}
 	_, err = io.Copy(dst, in)
+	return err
+}
+
+// read copies what a decompressor reads. What is wrong, and neither src's fault nor
+// dst's, is the stream's.
+func read(dst io.Writer, src io.Reader, open func(io.Reader) (io.Reader, error)) error {
+	in, out := &keeping{r: src}, &keeping{w: dst}
+	r, err := open(in)
+	if err == nil {
+		_, err = io.Copy(out, r)
+	}
+	if err != nil && in.err == nil && out.err == nil {
+		return &damage{err}
+	}
 	return err
 }
 

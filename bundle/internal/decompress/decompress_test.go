@@ -1,0 +1,92 @@
+package decompress
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/davit-containers/davit/conformance/needs"
+)
+
+// compressed is what a program makes of data.
+func compressed(t *testing.T, data []byte, program string, args ...string) []byte {
+	t.Helper()
+	needs.Program(t, program)
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", program, err)
+	}
+	return out
+}
+
+// data are two megabytes, half of them noise.
+func data() []byte {
+	r := rand.NewChaCha8([32]byte{1})
+	noise := make([]byte, 1<<20)
+	r.Read(noise)
+	return append([]byte(strings.Repeat("0123456789abcdef", 1<<16)), noise...)
+}
+
+func TestCopy(t *testing.T) {
+	want := data()
+	for _, test := range []struct {
+		format  Format
+		command []string
+	}{
+		{Plain, []string{"cat"}}, {Gzip, []string{"gzip", "-c"}}, {Zstd, []string{"zstd", "-c"}},
+		{Bzip2, []string{"bzip2", "-c"}}, {Xz, []string{"xz", "-9", "-c"}}, {Xz, []string{"xz", "-T2", "--block-size=65536", "-c"}},
+	} {
+		t.Run(strings.Join(test.command, " "), func(t *testing.T) {
+			raw := compressed(t, want, test.command[0], test.command[1:]...)
+			if got := Detect(raw[:HeadSize]); got != test.format {
+				t.Errorf("it is taken for %q", got)
+			}
+			var out bytes.Buffer
+			if err := Copy(&out, iotest.HalfReader(bytes.NewReader(raw))); err != nil || !bytes.Equal(out.Bytes(), want) {
+				t.Errorf("%d bytes of %d, %v", out.Len(), len(want), err)
+			}
+			if test.format == Plain {
+				return
+			}
+			for what, bad := range map[string][]byte{"cut off": raw[:len(raw)/2], "changed": changed(raw)} {
+				if err := Copy(&out, bytes.NewReader(bad)); !errors.Is(err, ErrDamaged) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			broken := errors.New("broken")
+			if err := Copy(&out, iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(raw)))); !errors.Is(err, iotest.ErrTimeout) || errors.Is(err, ErrDamaged) {
+				t.Errorf("a source that fails: %v", err)
+			}
+			if err := Copy(failing{broken}, bytes.NewReader(raw)); !errors.Is(err, broken) || errors.Is(err, ErrDamaged) {
+				t.Errorf("a destination that fails: %v", err)
+			}
+		})
+	}
+}
+
+// changed has other bytes in the middle.
+func changed(raw []byte) []byte {
+	raw = bytes.Clone(raw)
+	for i := range 64 {
+		raw[len(raw)/2+i] ^= 0x55
+	}
+	return raw
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// A stream that asks for more memory than there should be is refused.
+func TestBoundedMemory(t *testing.T) {
+	raw := compressed(t, data(), "xz", "--lzma2=dict=512MiB", "-c")
+	if err := Copy(failing{}, bytes.NewReader(raw)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("xz: %v", err)
+	}
+}
