@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/davit-containers/davit/shim/api"
 	"github.com/davit-containers/davit/shim/protobuf"
@@ -22,9 +23,21 @@ type request struct {
 	grpcAddress  string
 	socketDir    string
 	debug        bool
-	binary       bool // the answer is to be a BootstrapResult
-	version      int32
+	form         form
+	version      int32 // of the task service that the caller speaks
 }
+
+// form is one of an answer's.
+type form int
+
+const (
+	plain  form = iota // the address; containerd 1.6
+	inJSON             // containerd 1.7 to 2.2, CRI-O
+	binary             // a BootstrapResult; containerd from 2.3 on
+)
+
+// newest is the version of the task service that is answered at most.
+const newest = 3
 
 // readRequest reads standard input, where that is no terminal.
 func (c *call) readRequest(in io.Reader) (*request, error) {
@@ -35,9 +48,9 @@ func (c *call) readRequest(in io.Reader) (*request, error) {
 	r := &request{
 		ttrpcAddress: os.Getenv("TTRPC_ADDRESS"), grpcAddress: c.address, debug: c.debug, version: 2,
 	}
-	// Before 1.7, containerd takes the answer for an address.
-	if os.Getenv("MAX_SHIM_VERSION") != "" {
-		r.version = 3
+	// Compat(containerd, cri-o): 1.7 and CRI-O refuse an answer of a newer version.
+	if most, err := strconv.Atoi(os.Getenv("MAX_SHIM_VERSION")); err == nil {
+		r.form, r.version = inJSON, min(int32(most), newest)
 	}
 	if len(data) == 0 {
 		return r, nil
@@ -56,7 +69,7 @@ func (c *call) readRequest(in io.Reader) (*request, error) {
 }
 
 func (r *request) fill(p *api.BootstrapParams) {
-	r.binary, r.version, r.socketDir = true, 3, p.SocketDir
+	r.form, r.version, r.socketDir = binary, newest, p.SocketDir
 	r.debug = r.debug || p.LogLevel <= api.LogDebug
 	if p.ContainerdTtrpcAddress != "" {
 		r.ttrpcAddress = p.ContainerdTtrpcAddress
@@ -75,14 +88,14 @@ func (r *request) fill(p *api.BootstrapParams) {
 // answer prints where the supervisor is, in the form that the caller knows.
 func (r *request) answer(address string) error {
 	var out []byte
-	switch {
-	case r.binary:
+	switch r.form {
+	case binary:
 		// These three fields alone: a caller before 2.3.4 trims white space off
 		// the message, and would take the end of others for that.
 		out = protobuf.Marshal(&api.BootstrapResult{Version: r.version, Address: address, Protocol: "ttrpc"})
-	case r.version > 2:
+	case inJSON:
 		out, _ = json.Marshal(map[string]any{"version": r.version, "address": address, "protocol": "ttrpc"})
-	default:
+	case plain:
 		out = []byte(address)
 	}
 	_, err := os.Stdout.Write(out)
