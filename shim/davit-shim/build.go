@@ -185,15 +185,8 @@ func (p *program) buildOptions(b building) (*build.Options, error) {
 		return nil, err
 	}
 	o.Run = containers.Run()
-	for _, text := range b.tags {
-		n, err := image.ParseName(text)
-		if err != nil {
-			return nil, err
-		}
-		if n.Tag() == "" {
-			return nil, fmt.Errorf("naming an image %s: a name with a digest is none that can be given", text)
-		}
-		o.Names = append(o.Names, n)
+	if o.Names, err = givenNames(b.tags); err != nil {
+		return nil, err
 	}
 	o.Fetch = func(ctx context.Context, ref, platform string) (*store.Image, error) {
 		return p.baseImage(ctx, o.Store, ref, platform, b.pull)

@@ -34,15 +34,9 @@ var compressions = []string{"gzip", "zstd", "none"}
 // options are what the flags and a name say of the new image.
 func (m *making) options(names []string) (store.CommitOptions, error) {
 	o := store.CommitOptions{Compression: store.Compression(m.compression), History: v1.History{Author: m.author, Comment: m.message}}
-	for _, text := range names {
-		n, err := image.ParseName(text)
-		if err != nil {
-			return o, err
-		}
-		if n.Tag() == "" {
-			return o, fmt.Errorf("naming an image %s: a name with a digest is none that can be given", text)
-		}
-		o.Names = append(o.Names, n)
+	var err error
+	if o.Names, err = givenNames(names); err != nil {
+		return o, err
 	}
 	if err := applyAll(new(v1.Config), m.changes); err != nil {
 		return o, err
@@ -54,6 +48,21 @@ func (m *making) options(names []string) (store.CommitOptions, error) {
 		}
 	}
 	return o, nil
+}
+
+// givenNames reads names that images are to have.
+func givenNames(texts []string) (names []image.Name, err error) {
+	for _, text := range texts {
+		n, err := image.ParseName(text)
+		if err != nil {
+			return nil, err
+		}
+		if n.Tag() == "" {
+			return nil, fmt.Errorf("naming an image %s: a name with a digest is none that can be given", text)
+		}
+		names = append(names, n)
+	}
+	return names, nil
 }
 
 // applyAll applies instructions, the first first.

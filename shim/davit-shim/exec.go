@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/options"
 	"github.com/davit-containers/davit/shim/supervise"
 )
@@ -65,6 +66,12 @@ func (p *program) exec(ctx context.Context, e *executing, args []string) error {
 	if size, err := unix.IoctlGetWinsize(int(p.in.Fd()), unix.TIOCGWINSZ); err == nil && e.tty {
 		process.Width, process.Height = int(size.Col), int(size.Row)
 	}
+	return p.execute(ctx, client, c, e, process)
+}
+
+// execute starts the process, and moves its streams until it ends, unless it is
+// left alone.
+func (p *program) execute(ctx context.Context, client *supervise.Client, c *container.Container, e *executing, process supervise.Process) error {
 	id, err := client.Exec(ctx, process)
 	var failed *supervise.StartError
 	if errors.As(err, &failed) {

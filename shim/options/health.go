@@ -52,25 +52,8 @@ func (h *health) config(image *container.Health) (*container.Health, error) {
 	if h.command != "" {
 		c.Test = []string{"CMD-SHELL", h.command}
 	}
-	for _, d := range [...]struct {
-		flag            string
-		given, fallback time.Duration
-		to              *time.Duration
-	}{
-		{"--health-interval", h.interval, healthInterval, &c.Interval},
-		{"--health-timeout", h.timeout, healthTimeout, &c.Timeout},
-		{"--health-start-period", h.startPeriod, 0, &c.StartPeriod},
-		{"--health-start-interval", h.startInterval, healthStartInterval, &c.StartInterval},
-	} {
-		if d.given < 0 || d.given > 0 && d.given < time.Millisecond {
-			return nil, fmt.Errorf("%s %s: it is a millisecond at least", d.flag, d.given)
-		}
-		if d.given != 0 {
-			*d.to = d.given
-		}
-		if *d.to == 0 {
-			*d.to = d.fallback
-		}
+	if err := h.times(&c); err != nil {
+		return nil, err
 	}
 	if h.retries < 0 {
 		return nil, fmt.Errorf("--health-retries %d: it is 1 at least", h.retries)
@@ -85,4 +68,29 @@ func (h *health) config(image *container.Health) (*container.Health, error) {
 		return nil, nil
 	}
 	return &c, nil
+}
+
+// times sets those that the flags give, and those that nobody gave.
+func (h *health) times(c *container.Health) error {
+	for _, d := range [...]struct {
+		flag            string
+		given, fallback time.Duration
+		to              *time.Duration
+	}{
+		{"--health-interval", h.interval, healthInterval, &c.Interval},
+		{"--health-timeout", h.timeout, healthTimeout, &c.Timeout},
+		{"--health-start-period", h.startPeriod, 0, &c.StartPeriod},
+		{"--health-start-interval", h.startInterval, healthStartInterval, &c.StartInterval},
+	} {
+		if d.given < 0 || d.given > 0 && d.given < time.Millisecond {
+			return fmt.Errorf("%s %s: it is a millisecond at least", d.flag, d.given)
+		}
+		if d.given != 0 {
+			*d.to = d.given
+		}
+		if *d.to == 0 {
+			*d.to = d.fallback
+		}
+	}
+	return nil
 }

@@ -154,6 +154,11 @@ func (s *supervisor) begin(awaited bool) (err error) {
 	if err := s.streams(awaited); err != nil {
 		return err
 	}
+	return s.serve()
+}
+
+// serve goes on with the container, and begins to answer clients.
+func (s *supervisor) serve() (err error) {
 	s.health = s.withHealth()
 	s.engine, err = engine.New(engine.Config{
 		Loop: s.loop, Keeper: s.keeper, Log: s.log, Own: s.own, Abandoned: func(string) { s.launch() },
