@@ -125,7 +125,7 @@ func (m *machine) judgeStore() {
 		must(m.t, os.RemoveAll(out))
 	}
 	for n := range 3 {
-		m.want("build", "-q", "--build-arg", "N="+strconv.Itoa(n), "-t", "judged", filepath.Join(m.dir, "context"))
+		m.want("build", "-q", "--network", "none", "--build-arg", "N="+strconv.Itoa(n), "-t", "judged", filepath.Join(m.dir, "context"))
 		got := m.want(slices.Concat([]string{"run"}, m.flags("none", "--rm"), []string{"judged", "sh", "-c", "cat /out/file /out/twice /out/49; ls /out | wc -l"})...)
 		if want := fmt.Sprintf("content\ncontent\ncontent\n49%d\n52", n); got != want {
 			m.t.Errorf("a build made %q, want %q", got, want)

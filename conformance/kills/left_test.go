@@ -105,13 +105,13 @@ func (m *machine) life() {
 	for _, network := range []string{"none", "bridge", "front"} {
 		m.want(slices.Concat([]string{"run"}, m.flags(network, "--rm", "-v", "volume0:/data"), []string{"box", "true"})...)
 	}
-	m.want("build", "-q", "-t", "built", filepath.Join(m.dir, "context"))
+	m.want("build", "-q", "--network", "none", "-t", "built", filepath.Join(m.dir, "context"))
 }
 
 // killBuilds leaves builds that were killed, which no other build follows.
 func (m *machine) killBuilds() {
 	for n := range 4 {
-		m.command(time.Duration(50+40*n)*time.Millisecond, "build", "-q", "--no-cache", filepath.Join(m.dir, "context"))
+		m.command(time.Duration(50+40*n)*time.Millisecond, "build", "-q", "--network", "none", "--no-cache", filepath.Join(m.dir, "context"))
 	}
 }
 

@@ -262,7 +262,7 @@ func (w *worker) commit() {
 }
 
 func (w *worker) build() {
-	args := []string{"build", "-q", "--build-arg", "N=" + strconv.Itoa(w.rand.IntN(3)), "-t", []string{"built", "built-" + strconv.Itoa(w.n)}[w.rand.IntN(2)]}
+	args := []string{"build", "-q", "--network", "none", "--build-arg", "N=" + strconv.Itoa(w.rand.IntN(3)), "-t", []string{"built", "built-" + strconv.Itoa(w.n)}[w.rand.IntN(2)]}
 	if w.rand.IntN(3) == 0 {
 		args = append(args, "--no-cache")
 	}

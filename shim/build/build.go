@@ -19,6 +19,7 @@ import (
 	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/shim/build/dockerfile"
+	"github.com/davit-containers/davit/shim/network"
 )
 
 // Options is what a person wants of a build.
@@ -40,8 +41,11 @@ type Options struct {
 	// store, and how many the directories of RUN --mount=type=cache: what was not used
 	// for longest goes at a build's end. 0 is any number.
 	CacheLimit int64
-	// Network is that of the programs that run: none or host.
+	// Network is that of the programs that run: none, host or default, which is that
+	// of containers; "" is none.
 	Network string
+	// Hosts are further lines of their hosts files.
+	Hosts   []network.HostEntry
 	Secrets map[string]Secret
 	// Image wants an image, with names; its layers are compressed.
 	Image       bool
@@ -76,6 +80,7 @@ type builder struct {
 	slots   chan struct{} // for steps that are done at the same time
 	final   map[*dockerfile.Stage]bool
 	files   *files
+	nets    nets
 
 	mu     sync.Mutex
 	images map[string]*fetched
@@ -159,7 +164,7 @@ func (b *builder) end() error {
 	for _, f := range b.images {
 		errs = append(errs, f.close())
 	}
-	errs = append(errs, b.work.Close(), os.Remove(filepath.Join(b.o.Run, "builds", b.id)), b.mine.Close())
+	errs = append(errs, b.disconnect(), b.work.Close(), os.Remove(filepath.Join(b.o.Run, "builds", b.id)), b.mine.Close())
 	return errors.Join(errs...)
 }
 

@@ -13,9 +13,10 @@ import (
 	"github.com/davit-containers/davit/libcontainer"
 )
 
-// Sweep removes what killed builds left of their containers: states and cgroups. Their
-// processes and mounts have ended with them. run and rootless are as in Options.
-func Sweep(run string, rootless bool) error {
+// Sweep removes what killed builds left of their containers: states, cgroups and networks. Their
+// processes and mounts have ended with them. root is the store's; run and rootless are as
+// in Options.
+func Sweep(root, run string, rootless bool) error {
 	dir, err := openBuilds(run)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -24,7 +25,7 @@ func Sweep(run string, rootless bool) error {
 		return err
 	}
 	defer dir.Close()
-	return sweep(dir, runtimeIn(run, rootless))
+	return sweep(dir, root, runtimeIn(run, rootless))
 }
 
 // openBuilds opens the directory with a file for each build, locked, so that nobody
@@ -51,7 +52,7 @@ func (b *builder) register() error {
 		return err
 	}
 	defer dir.Close()
-	if err := sweep(dir, b.runtime()); err != nil {
+	if err := sweep(dir, b.o.Store.Root(), b.runtime()); err != nil {
 		return err
 	}
 	b.id = "build-" + strings.ToLower(rand.Text()[:12])
@@ -62,17 +63,17 @@ func (b *builder) register() error {
 	return unix.Flock(int(b.mine.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
-func sweep(dir *os.File, r *libcontainer.Runtime) error {
+func sweep(dir *os.File, root string, r *libcontainer.Runtime) error {
 	names, err := dir.Readdirnames(-1)
 	errs := []error{err}
 	for _, name := range names {
-		errs = append(errs, sweepOne(filepath.Join(dir.Name(), name), r))
+		errs = append(errs, sweepOne(filepath.Join(dir.Name(), name), root, r))
 	}
 	return errors.Join(errs...)
 }
 
 // sweepOne removes a build's containers and file, if its process has ended.
-func sweepOne(path string, r *libcontainer.Runtime) error {
+func sweepOne(path, root string, r *libcontainer.Runtime) error {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -88,7 +89,7 @@ func sweepOne(path string, r *libcontainer.Runtime) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var errs []error
+	errs := []error{detachDead(root, filepath.Base(path))}
 	for _, id := range ids {
 		if strings.HasPrefix(id, filepath.Base(path)+"-") {
 			errs = append(errs, r.ForceRemove(id))

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/patternmatcher"
 
 	"github.com/davit-containers/davit/shim/build/dockerfile"
+	"github.com/davit-containers/davit/shim/network"
 )
 
 // keyVersion is in each key: another one forgets what was remembered.
@@ -35,7 +36,8 @@ func (p *prepared) key(parent string) string {
 		Copy    *dockerfile.Copy    `json:"copy,omitempty"`
 		Workdir *dockerfile.Workdir `json:"workdir,omitempty"`
 		Network string              `json:"network,omitempty"`
-	}{p.step.Run, p.step.Copy, p.step.Workdir, p.network()}) // values that are always text
+		Hosts   []network.HostEntry `json:"hosts,omitempty"`
+	}{p.step.Run, p.step.Copy, p.step.Workdir, p.network(), p.hosts()}) // values that are always text
 	all, _ := json.Marshal([]any{keyVersion, p.m.b.layerOptions().OneOwner, parent, json.RawMessage(action), p.inputs})
 	sum := sha256.Sum256(all)
 	return hex.EncodeToString(sum[:])
@@ -50,6 +52,14 @@ func (p *prepared) network() string {
 		return p.step.Run.Network
 	}
 	return p.m.b.o.Network
+}
+
+// hosts are what a run finds in its hosts file by the build's wish.
+func (p *prepared) hosts() []network.HostEntry {
+	if p.step.Run == nil {
+		return nil
+	}
+	return p.m.b.o.Hosts
 }
 
 // prepare finds out what a step depends on.

@@ -47,7 +47,14 @@ func (p *prepared) run(ctx context.Context, r *root, j *job) (err error) {
 	if err != nil {
 		return err
 	}
-	spec, err := p.spec(r, mounted)
+	var at *connection
+	if p.network() == DefaultNetwork {
+		if at, err = p.m.b.connected(ctx); err != nil {
+			return err
+		}
+		defer p.m.b.release(at)
+	}
+	spec, err := p.spec(r, mounted, at)
 	if err != nil {
 		return err
 	}
@@ -74,7 +81,7 @@ func writeConfig(dir string, spec *specs.Spec) error {
 // spec is the container's configuration: that of a container by default, with the
 // environment of the step and nothing of this process's.
 // CVE-2021-3602, CVE-2026-57231: the host's environment was the container's.
-func (p *prepared) spec(r *root, m *mounted) (*specs.Spec, error) {
+func (p *prepared) spec(r *root, m *mounted, at *connection) (*specs.Spec, error) {
 	run := p.step.Run
 	id, err := users.Lookup(r.file, run.User)
 	if err != nil {
@@ -88,11 +95,14 @@ func (p *prepared) spec(r *root, m *mounted) (*specs.Spec, error) {
 		Entrypoint: []string{""}, Command: run.Args, Env: append(append([]string{}, run.Proxies...), m.env...), Cwd: run.Dir,
 		Mounts: m.mounts, Rootless: p.m.b.o.Rootless, Namespaces: map[specs.LinuxNamespaceType]config.Namespace{},
 	}
-	if p.network() == "host" {
+	switch {
+	case at != nil:
+		o.Namespaces[specs.NetworkNamespace] = config.Namespace{Path: at.path()}
+	case p.network() == HostNetwork:
 		o.Namespaces[specs.NetworkNamespace] = config.Namespace{Host: true}
 	}
 	p.m.b.rootless(&o)
-	files, err := p.networkFiles(r)
+	files, err := p.networkFiles(r, at)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +136,14 @@ func (b *builder) rootless(o *config.Options) {
 
 // networkFiles are the files by which programs find names, as they are for the
 // container's network.
-func (p *prepared) networkFiles(r *root) ([]specs.Mount, error) {
-	files := network.Files{Dir: filepath.Join(r.dir, "network"), Kind: network.None, Hostname: hostName}
-	if p.network() == "host" {
+func (p *prepared) networkFiles(r *root, at *connection) ([]specs.Mount, error) {
+	files := network.Files{Dir: filepath.Join(r.dir, "network"), Kind: network.None, Hostname: hostName, Hosts: p.m.b.o.Hosts}
+	if p.network() == HostNetwork {
 		files.Kind = network.Host
 	}
-	if err := os.Mkdir(files.Dir, 0o755); err != nil {
-		return nil, err
-	}
-	if err := files.Write(); err != nil {
+	if at != nil {
+		files = at.files
+	} else if err := errors.Join(os.Mkdir(files.Dir, 0o755), files.Write()); err != nil {
 		return nil, err
 	}
 	bind := func(dest, source string) specs.Mount {

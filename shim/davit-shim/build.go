@@ -22,11 +22,13 @@ import (
 	"github.com/davit-containers/davit/shim/build/dockerfile"
 	"github.com/davit-containers/davit/shim/build/show"
 	"github.com/davit-containers/davit/shim/container"
+	"github.com/davit-containers/davit/shim/network"
 	"github.com/davit-containers/davit/shim/rootless"
 )
 
 // building has the flags of davit-shim build.
 type building struct {
+	hosts                           []string
 	file, target, platform, network string
 	progress, idFile, compression   string
 	tags, args, labels, secrets     []string
@@ -65,7 +67,8 @@ func (b *building) add(cmd *cobra.Command) {
 	fs.StringArrayVar(&b.labels, "label", nil, "add a label to the image, `NAME=VALUE`")
 	fs.StringVar(&b.target, "target", "", "build the stage `NAME`, and what it needs (default is the last)")
 	fs.StringVar(&b.platform, "platform", "", "build for `OS/ARCHITECTURE[/VARIANT]` (default is this machine's)")
-	fs.StringVar(&b.network, "network", "host", "network of what RUN starts: `WHICH` is none or host")
+	fs.StringVar(&b.network, "network", build.DefaultNetwork, "network of what RUN starts: `WHICH` is default, as containers have it, none or host")
+	fs.StringArrayVar(&b.hosts, "add-host", nil, "write `NAME:ADDRESS` into the hosts file; the address may be host-gateway")
 	fs.StringArrayVar(&b.secrets, "secret", nil, "give RUN --mount=type=secret a file or a variable, `id=ID[,src=FILE|,env=NAME]`")
 	fs.BoolVar(&b.noCache, "no-cache", false, "do each step anew")
 	fs.StringVar(&b.cacheLimit, "cache-limit", "20g", "forget what was not used for longest where remembered steps, or the directories of RUN --mount=type=cache, have more than `SIZE`; 0 for never")
@@ -156,19 +159,41 @@ func (p *program) buildImage(ctx context.Context, b building, dir string, screen
 	return img, p.writeImage(ctx, o, img, out)
 }
 
+// networking is what the flags say of the network. A user's programs have the host's by
+// default: bridges are root's.
+func (b *building) networking(inside bool) (hosts []network.HostEntry, err error) {
+	switch b.network {
+	case build.NoNetwork, build.HostNetwork:
+	case build.DefaultNetwork, network.DefaultName:
+		if b.network = build.DefaultNetwork; inside {
+			b.network = build.HostNetwork
+		}
+	default:
+		return nil, fmt.Errorf("--network %q: it is default, none or host", b.network)
+	}
+	for _, text := range b.hosts {
+		e, err := network.ParseHost(text)
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, e)
+	}
+	return hosts, nil
+}
+
 // buildOptions are what the flags say, but for the context.
 func (p *program) buildOptions(b building) (*build.Options, error) {
-	if b.network != "none" && b.network != "host" {
-		return nil, fmt.Errorf("--network %q: it is none or host", b.network)
+	hosts, err := b.networking(p.inside)
+	if err != nil {
+		return nil, err
 	}
 	if !slices.Contains(compressions, b.compression) {
 		return nil, fmt.Errorf("--compression %q: it is gzip, zstd or none", b.compression)
 	}
 	o := &build.Options{
-		NoCache: b.noCache, Network: b.network, Compression: store.Compression(b.compression), Rootless: userns.RunningInUserNS(),
+		NoCache: b.noCache, Network: b.network, Hosts: hosts, Compression: store.Compression(b.compression), Rootless: userns.RunningInUserNS(),
 		Warn: func(text string) { fmt.Fprintf(p.err, "%s: %s\n", name, text) },
 	}
-	var err error
 	if o.CacheLimit, err = units.RAMInBytes(b.cacheLimit); err != nil || o.CacheLimit < 0 {
 		return nil, fmt.Errorf("--cache-limit %q: it is no size", b.cacheLimit)
 	}

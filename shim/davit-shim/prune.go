@@ -84,7 +84,7 @@ func (p *program) sweepBuilds() error {
 	if err != nil {
 		return err
 	}
-	return build.Sweep(s.Run(), p.inside)
+	return build.Sweep(s.Root(), s.Run(), p.inside)
 }
 
 // pruneImages removes the images that no container uses: those without a name, or

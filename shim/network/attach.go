@@ -259,10 +259,13 @@ func (s *Store) joinOne(ctx context.Context, a *Attachment, n int, ns *namespace
 	return err
 }
 
-// ensureRules makes a network's rules where they are missing. Only then it has
+// ensureRules makes a network's rules where they are missing, and mends its device. Only then it has
 // to wait for others.
 func (s *Store) ensureRules(network string) error {
 	n, err := s.read(network)
+	if err == nil {
+		err = mendBridge(n.Bridge)
+	}
 	if err != nil || hasRules(n) {
 		return err
 	}

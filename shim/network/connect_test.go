@@ -176,3 +176,20 @@ func TestConnectFails(t *testing.T) {
 	detach(t, s, "other")
 	nothingLeft(t, s)
 }
+
+// A bridge that a killed plugin made serves those who come later.
+func TestBridgeOfKilledPlugin(t *testing.T) {
+	machine(t)
+	s := newStore(t)
+	n, err := s.Create(CreateOptions{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "ip", "link", "add", n.Bridge, "type", "bridge")
+	run(t, "ip", "link", "add", "port", "type", "veth", "peer", "name", "port0")
+	run(t, "ip", "link", "set", "port", "master", n.Bridge)
+	run(t, "ip", "link", "del", "port") // with which its address goes
+	attach(t, s, newContainer(t, "c").request("a"))
+	detach(t, s, "c")
+	nothingLeft(t, s)
+}

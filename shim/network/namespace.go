@@ -1,8 +1,10 @@
 package network
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -122,6 +124,26 @@ func routeBy(h *netlink.Handle, link int, gateway netip.Addr, gateways []netip.A
 		return nil
 	}
 	return h.RouteAdd(&netlink.Route{LinkIndex: link, Gw: gateway.AsSlice()})
+}
+
+// mendBridge gives a network's device an address of its own, where it has lost the one
+// that it had of its last port: the plugin would set none, which is refused. So it is
+// where a plugin was killed that made the device.
+func mendBridge(name string) error {
+	link, err := netlink.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil // the plugin makes it
+	}
+	if err == nil && slices.Max(append([]byte{0}, link.Attrs().HardwareAddr...)) == 0 {
+		addr := make(net.HardwareAddr, 6)
+		rand.Read(addr)
+		addr[0] = addr[0]&^1 | 2 // of one device, chosen here
+		err = netlink.LinkSetHardwareAddr(link, addr)
+	}
+	if err != nil {
+		return fmt.Errorf("mending bridge %s: %w", name, err)
+	}
+	return nil
 }
 
 // removeBridge removes a network's device, if it is there.
