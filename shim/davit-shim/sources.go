@@ -66,7 +66,7 @@ func client(report progress.Func) (*registry.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.CertificateDirs = registry.CertificateDirs()
+	config.CertificateDirs, config.ContainersFiles = registry.CertificateDirs(), registry.ContainersFiles()
 	return registry.New(registry.Options{Config: config, Progress: report}), nil
 }
 

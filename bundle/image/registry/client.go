@@ -50,7 +50,10 @@ func New(o Options) *Client {
 // Errors: [image.ErrNotFound]; [ErrDenied]; an [image.RejectedError]; those of
 // the network. Where several places were asked, each says why it was none.
 func (c *Client) Image(ctx context.Context, name image.Name, platform v1.Platform) (*image.Image, error) {
-	r := c.repository(name)
+	r, err := c.repository(name)
+	if err != nil {
+		return nil, err
+	}
 	d, raw, err := r.manifest(ctx, name.Identifier())
 	if err != nil {
 		return nil, err
@@ -60,7 +63,10 @@ func (c *Client) Image(ctx context.Context, name image.Name, platform v1.Platfor
 
 // Push writes an image to the registry of a name. Mirrors are not asked.
 func (c *Client) Push(ctx context.Context, img v1.Image, name image.Name) error {
-	places := c.places(name)
+	places, err := c.o.Config.places(name)
+	if err != nil {
+		return err
+	}
 	origin := places[len(places)-1]
 	rt, err := origin.connect(ctx, c.o.Keychain, "push,pull")
 	if err != nil {
@@ -77,15 +83,29 @@ func (c *Client) Push(ctx context.Context, img v1.Image, name image.Name) error 
 }
 
 // places are where a name's repository is: its registry's mirrors, then the
-// registry.
-func (c *Client) places(name image.Name) []*place {
+// registry. What is set for this program counts, else containerd's settings, else
+// those of podman.
+func (c *Config) places(name image.Name) ([]*place, error) {
+	if c == nil {
+		return []*place{{host: name.Host(), path: name.Path()}}, nil
+	}
+	if _, ours := c.Registries[name.Host()]; !ours {
+		if places, err := c.hosts(name.Host(), name.Path()); len(places) > 0 || err != nil {
+			return places, err
+		}
+		if r, err := c.containersRegistry(name.Repository()); r != nil {
+			return r.places(c, name.Repository())
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	var places []*place
-	for _, mirror := range c.o.Config.of(name.Host()).Mirrors {
+	for _, mirror := range c.of(name.Host()).Mirrors {
 		mirror = strings.TrimPrefix(mirror, "https://")
 		host, prefix, _ := strings.Cut(strings.Trim(mirror, "/"), "/")
-		places = append(places, &place{host: host, path: strings.TrimPrefix(prefix+"/"+name.Path(), "/"), settings: c.o.Config.of(host)})
+		places = append(places, &place{host: host, path: strings.TrimPrefix(prefix+"/"+name.Path(), "/"), settings: c.of(host)})
 	}
-	return append(places, &place{host: name.Host(), path: name.Path(), settings: c.o.Config.of(name.Host())})
+	return append(places, &place{host: name.Host(), path: name.Path(), settings: c.of(name.Host())}), nil
 }
 
 // repository is a name's repository, wherever it is.
@@ -95,14 +115,19 @@ type repository struct {
 	local  bool // the registry is on this machine
 }
 
-func (c *Client) repository(name image.Name) *repository {
-	return &repository{client: c, places: c.places(name), local: isLoopback(&url.URL{Host: name.Host()})}
+func (c *Client) repository(name image.Name) (*repository, error) {
+	places, err := c.o.Config.places(name)
+	return &repository{client: c, places: places, local: isLoopback(&url.URL{Host: name.Host()})}, err
 }
 
 // manifest fetches a document from the first place that has it.
 func (r *repository) manifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
 	var errs []error
+	_, byTag := v1.NewHash(identifier)
 	for _, p := range r.places {
+		if byTag != nil && p.noTags || byTag == nil && p.noDigests {
+			continue
+		}
 		d, raw, err := p.manifest(ctx, r.client.o.Keychain, identifier)
 		if err == nil {
 			return d, raw, nil

@@ -19,6 +19,8 @@ type Config struct {
 	// CertificateDirs are directories that have one for each registry's host: see
 	// [CertificateDirs]. Of those that a host has, the first counts.
 	CertificateDirs []string `json:"-"`
+	// ContainersFiles are other programs' settings: see [ContainersFiles].
+	ContainersFiles []string `json:"-"`
 }
 
 // Settings are those of one registry or mirror.
@@ -34,7 +36,10 @@ type Settings struct {
 	Certificate string `json:"certificate,omitempty"`
 	Key         string `json:"key,omitempty"`
 
-	folder string // one of certificates and keys; "" for none
+	folder      string // one of certificates and keys; "" for none
+	authorities []string
+	pairs       [][2]string // of certificates and keys
+	skipVerify  bool        // certificates are not looked at
 }
 
 // ConfigPaths are the files that are read unless others are named: the

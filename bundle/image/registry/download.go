@@ -130,6 +130,9 @@ func (b *download) connect() error {
 	ctx, cancel := context.WithCancel(b.ctx)
 	var errs []error
 	for _, p := range b.repository.places {
+		if p.noBlobs {
+			continue
+		}
 		body, err := b.ask(ctx, p)
 		if err == nil {
 			b.body, b.hang = body, cancel

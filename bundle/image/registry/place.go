@@ -24,6 +24,8 @@ import (
 type place struct {
 	host, path string
 	settings   Settings
+	// noTags, noDigests and noBlobs say what it is not asked for.
+	noTags, noDigests, noBlobs bool
 
 	mu     sync.Mutex
 	client *http.Client

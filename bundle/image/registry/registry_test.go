@@ -338,7 +338,10 @@ func TestForeignLayerGetsNoCredentials(t *testing.T) {
 	host := serve(t, asking)
 	loggedIn(t, auths(host))
 	c := New(Options{Patience: time.Millisecond})
-	r := c.repository(name(t, host+"/some/image"))
+	r, err := c.repository(name(t, host+"/some/image"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	layer := []byte("a layer")
 	sum, _ := image.Sum("sha256", layer)
 	d := v1.Descriptor{MediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Digest: sum, Size: int64(len(layer)), URLs: []string{other.URL + "/layer"}}

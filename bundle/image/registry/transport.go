@@ -46,14 +46,21 @@ func newTransport(s Settings, host string) (http.RoundTripper, error) {
 var retried = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 func tlsConfig(s Settings) (*tls.Config, error) {
-	config := &tls.Config{}
+	config := &tls.Config{InsecureSkipVerify: s.skipVerify}
+	authorities, pairs := s.authorities, s.pairs
 	if s.CA != "" {
-		if err := addAuthority(config, s.CA); err != nil {
+		authorities = append(authorities, s.CA)
+	}
+	if s.Certificate != "" {
+		pairs = append(pairs, [2]string{s.Certificate, s.Key})
+	}
+	for _, path := range authorities {
+		if err := addAuthority(config, path); err != nil {
 			return nil, fmt.Errorf("reading a registry's certificates: %w", err)
 		}
 	}
-	if s.Certificate != "" {
-		if err := addPair(config, s.Certificate, s.Key); err != nil {
+	for _, pair := range pairs {
+		if err := addPair(config, pair[0], pair[1]); err != nil {
 			return nil, fmt.Errorf("reading the client's certificate: %w", err)
 		}
 	}
