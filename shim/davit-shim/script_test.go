@@ -65,7 +65,14 @@ func TestScripts(t *testing.T) {
 
 // condition knows what a script can ask for.
 func condition(name string) (bool, error) {
+	if user, ok := strings.CutPrefix(name, "user:"); ok {
+		return exec.Command("id", user).Run() == nil, nil
+	}
 	switch name {
+	case "systemd2":
+		_, booted := os.Stat("/run/systemd/system")
+		_, unified := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+		return booted == nil && unified == nil, nil
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "davit":
@@ -86,9 +93,9 @@ func condition(name string) (bool, error) {
 			return false, err
 		}
 		return err == nil, nil
-	case "skopeo", "umoci", "slirp4netns", "iptables":
+	case "skopeo", "umoci", "slirp4netns", "iptables", "pasta", "tmux":
 		_, err := exec.LookPath(name)
-		if err != nil && needs.Installed(name) {
+		if err != nil && needs.Installed(strings.Replace(name, "pasta", "passt", 1)) {
 			return false, fmt.Errorf("Debian's %s is installed, and there is no %s", name, name)
 		}
 		return err == nil, nil

@@ -83,6 +83,12 @@ func findUserProgram(name string) (userProgram, error) {
 		if name != "" && name != p.name {
 			continue
 		}
+		if p.name == pastaName && privileged() {
+			if name == pastaName {
+				return userProgram{}, errors.New("pasta gives up root's rights, and cannot open a network namespace then: it is for other users [root has bridges, and slirp4netns]")
+			}
+			continue
+		}
 		if path, err := lookPath(p.name); err == nil {
 			p.path = path
 			return p, nil
@@ -123,10 +129,13 @@ func (s *Store) reserveUser(r UserRequest, program string) (Attachment, error) {
 	return a, s.write(a)
 }
 
+// privileged tells whether this is root, and not that of a user's namespace.
+func privileged() bool { return os.Geteuid() == 0 && !userns.RunningInUserNS() }
+
 // allowed refuses ports that a user may not publish.
 // Linux 4.11: net.ipv4.ip_unprivileged_port_start.
 func allowed(ports []Port) error {
-	if os.Geteuid() == 0 && !userns.RunningInUserNS() {
+	if privileged() {
 		return nil
 	}
 	data, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
