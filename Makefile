@@ -11,7 +11,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config libseccomp-dev musl-tools linux-libc-d
 # What the tests and the demo need: a static busybox as a root file system, the
 # programs that write id maps of a user namespace, what the tests look with, and
 # who else unpacks images.
-TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io crun runc catatonit bzip2 xz-utils zstd
+TEST_PACKAGES  = busybox-static uidmap iproute2 util-linux strace mandoc debootstrap umoci skopeo podman docker-registry iptables containernetworking-plugins slirp4netns passt conmon containerd docker.io crun runc catatonit bzip2 xz-utils zstd tmux
 # What the measurements need: the runtimes to compare with, and time(1) for peak memory.
 BENCH_PACKAGES = runc crun time zstd
 # What a guest to test in is made of and runs on.

@@ -57,7 +57,7 @@ func (s *Store) Attach(ctx context.Context, r Request) (Attachment, error) {
 	}
 	a, err := s.reserve(r, ns)
 	if err != nil {
-		return Attachment{}, fmt.Errorf("attaching container %s: %w", r.Container, err)
+		return Attachment{}, fmt.Errorf("attaching container %s: %w", short(r.Container), err)
 	}
 	if err = s.join(ctx, &a, ns, own); err == nil {
 		err = s.announce(&a, r.Files)
@@ -67,6 +67,9 @@ func (s *Store) Attach(ctx context.Context, r Request) (Attachment, error) {
 	}
 	return a, nil
 }
+
+// short is an ID as people see it.
+func short(id string) string { return id[:min(len(id), 12)] }
 
 // lockContainer has the network of one container to itself, until it removes
 // the lock. Programs that a killed process started, and that still run, have it
@@ -78,7 +81,7 @@ func (s *Store) lockContainer(container string) (*statefile.Lock, error) {
 // undo detaches after a failure. What cannot be undone now stays on disk, for
 // the next Detach.
 func (s *Store) undo(a Attachment, own *statefile.Lock, err error) error {
-	err = fmt.Errorf("attaching container %s: %w", a.Container, err)
+	err = fmt.Errorf("attaching container %s: %w", short(a.Container), err)
 	if undone := s.detach(context.Background(), a.Container, own); undone != nil {
 		err = fmt.Errorf("%w (and %w)", err, undone)
 	}
@@ -359,7 +362,7 @@ func (s *Store) detach(ctx context.Context, container string, own *statefile.Loc
 		return err
 	}
 	if err := s.leave(ctx, a, own); err != nil {
-		return fmt.Errorf("detaching container %s: %w", container, err)
+		return fmt.Errorf("detaching container %s: %w", short(container), err)
 	}
 	l, err := s.lock()
 	if err != nil {

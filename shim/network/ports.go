@@ -114,7 +114,7 @@ func choosePort(p Port, taken []Port) (Port, error) {
 			return p, nil
 		}
 		if wanted.Host != 0 {
-			return p, fmt.Errorf("publishing port %s: another container has it: %w", wanted, unix.EADDRINUSE)
+			return p, fmt.Errorf("publishing port %s: another container has it: %w [davit-shim ps shows which]", wanted, unix.EADDRINUSE)
 		}
 	}
 	return p, fmt.Errorf("publishing port %s: no port of the host is free", wanted)

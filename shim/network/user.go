@@ -55,7 +55,7 @@ func (s *Store) AttachUser(ctx context.Context, r UserRequest) (Attachment, erro
 	}
 	a, err := s.reserveUser(r, program.name)
 	if err != nil {
-		return Attachment{}, fmt.Errorf("attaching container %s: %w", r.Container, err)
+		return Attachment{}, fmt.Errorf("attaching container %s: %w", short(r.Container), err)
 	}
 	if err = s.startUser(ctx, &a, r, program); err != nil {
 		return Attachment{}, s.undo(a, own, err)

@@ -52,7 +52,7 @@ func forget(notes string, pid int) {
 // there is none, and notes it. Two who begin at once get the same.
 func together(notes string, start func(ns *os.File) (*exec.Cmd, error)) (*exec.Cmd, error) {
 	if err := os.MkdirAll(notes, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w [choose a directory of this user's: --root, or XDG_DATA_HOME]", err)
 	}
 	lock, err := statefile.Acquire(filepath.Join(notes, "lock"))
 	if err != nil {
