@@ -20,6 +20,9 @@ type sight map[string]bool
 // grows are the files of a root that come with time, and of which there is one.
 var grows = []string{"/events/log.1"}
 
+// remembered is a directory of compiled filters, which goes with the boot.
+const remembered = "/runtime"
+
 // look looks when everything was removed and no process is left.
 func (m *machine) look() sight {
 	m.t.Helper()
@@ -27,7 +30,9 @@ func (m *machine) look() sight {
 	found, err := residue.Take(residue.Where{Token: m.token, Trees: []string{m.root(), runDir}})
 	must(m.t, err)
 	for _, line := range found {
-		if name := strings.TrimPrefix(line, "file "+m.root()); !slices.Contains(grows, name) && line != "cgroup "+m.token {
+		grown := slices.Contains(grows, strings.TrimPrefix(line, "file "+m.root()))
+		kept := strings.HasPrefix(line, "file "+runDir) && (strings.HasSuffix(line, remembered) || strings.Contains(line, remembered+"/.seccomp"))
+		if !grown && !kept && line != "cgroup "+m.token {
 			s[line] = true
 		}
 	}

@@ -141,6 +141,39 @@ func TestLinksLeftOver(t *testing.T) {
 	}
 }
 
+// Names that no container has are removed: those of a rename that was killed, when
+// somebody tidies, and that of a container of which there is nothing else.
+func TestNamesAreTidied(t *testing.T) {
+	s := open(t)
+	one := s.make(t, Config{Name: "one"})
+	begun := NewID()
+	if err := errors.Join(os.Mkdir(s.path(begun), 0o711), os.WriteFile(s.path(begun, lockFile), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	leave := func() {
+		for name, id := range map[string]string{"other": one.Config.ID, "gone": NewID(), "begun": begun} {
+			if err := s.link(name, id); err != nil && !errors.Is(err, os.ErrExist) {
+				t.Fatal(err)
+			}
+		}
+	}
+	for what, tidy := range map[string]func() error{
+		"TidyNames": s.TidyNames,
+		"Leftovers": func() error { _, err := s.Leftovers(); return err },
+	} {
+		leave()
+		if err := tidy(); err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(s.path(namesDir)); err != nil || len(entries) != 1 || entries[0].Name() != "one" {
+			t.Errorf("%s: there are %v, %v", what, entries, err)
+		}
+		if err := errors.Join(os.MkdirAll(s.path(begun), 0o711), os.WriteFile(s.path(begun, lockFile), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRemove(t *testing.T) {
 	s := open(t)
 	c := s.make(t, Config{Name: "one"})

@@ -32,6 +32,28 @@ func (s *Store) Leftovers() ([]*Locked, error) {
 	return left, nil
 }
 
+// TidyNames removes the names that killed processes left, which no container has.
+func (s *Store) TidyNames() error {
+	l, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	return s.tidyNames()
+}
+
+// tidyNames is TidyNames with the names locked.
+func (s *Store) tidyNames() error {
+	entries, err := os.ReadDir(s.path(namesDir))
+	errs := []error{err}
+	for _, e := range entries {
+		if err := s.free(e.Name()); !errors.Is(err, ErrExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // leftover locks what is left of a container; nothing where somebody has it. With
 // the names locked nobody is about to.
 func (s *Store) leftover(c *Container) (*Locked, error) {
@@ -61,9 +83,9 @@ func (s *Store) leftover(c *Container) (*Locked, error) {
 		return nil, nil
 	}
 	if err := c.Reload(); err != nil {
-		// Without a configuration it has nothing yet, or nothing any more.
+		// Without a configuration it has nothing yet but its name, or nothing any more.
 		defer l.Unlock()
-		return nil, l.forget()
+		return nil, errors.Join(l.forget(), s.tidyNames())
 	}
 	return l, nil
 }

@@ -59,6 +59,9 @@ func (p *program) pruneContainers(ctx context.Context) func(pruneFilter) (int64,
 			return 0, err
 		}
 		sweep(ctx, s)
+		if err := s.TidyNames(); err != nil {
+			return 0, err
+		}
 		list, err := s.List()
 		var removed []string
 		for _, c := range list {
