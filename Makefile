@@ -38,7 +38,7 @@ KILLS_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs sweep leaks kills demo demo-services install generate clean
+.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs stress-shim sweep leaks kills demo demo-services install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -84,6 +84,9 @@ bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo, con
 
 bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps, build, as root
 	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=$(PODMAN)'
+
+stress-shim: deps build ## 10,000 short containers, 1,000 outputs byte by byte, 200 kills of the shim, as root
+	$(GO) test ./shim/containerd-shim-davit-v2 -run 'TestChurn|TestOutput|TestKills' -count=1 -timeout 4h -v -churn 10000 -outputs 1000 -kills 200
 
 sweep: deps build ## kill davit at every system call of every command, for about an hour
 	$(GO) run ./conformance/sweep $(SWEEP_FLAGS) davit=bin/davit

@@ -108,6 +108,7 @@ type pod struct {
 	client  *client
 
 	terminal bool // the containers' processes have one
+	debug    bool // the supervisor has a socket for questions
 }
 
 // newPod starts a supervisor for a first bundle.
@@ -150,7 +151,7 @@ func (p *pod) bundle(id, script string) string {
 			map[string]any{"type": "devpts", "source": "devpts", "destination": "/dev/pts", "options": []string{"newinstance", "ptmxmode=0666"}},
 		},
 		"linux": map[string]any{
-			"cgroupsPath": "/shim-test-" + strconv.Itoa(os.Getpid()) + "-" + id,
+			"cgroupsPath": "/" + testCgroup(id),
 			"namespaces":  []any{map[string]string{"type": "pid"}, map[string]string{"type": "mount"}},
 		},
 	}
@@ -164,6 +165,9 @@ func (p *pod) bundle(id, script string) string {
 	return dir
 }
 
+// testCgroup is the name of a container's cgroup.
+func testCgroup(id string) string { return "shim-test-" + strconv.Itoa(os.Getpid()) + "-" + id }
+
 // start runs the program's start for a bundle.
 func (p *pod) start(id string) string {
 	p.t.Helper()
@@ -175,6 +179,9 @@ func (p *pod) start(id string) string {
 	cmd.Dir = filepath.Join(p.dir, "bundles", id)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	params := &api.BootstrapParams{InstanceID: id, Namespace: "test", SocketDir: filepath.Join(p.dir, "s")}
+	if p.debug {
+		params.LogLevel = api.LogDebug
+	}
 	cmd.Stdin = bytes.NewReader(protobuf.Marshal(params))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -90,10 +91,10 @@ func descriptors(t *testing.T, pid int) int {
 // Of short containers, every exit is told, and nothing is left.
 func TestChurn(t *testing.T) {
 	p := newPod(t)
+	p.debug = true
 	p.run("first", "sleep 1000")
 	p.kill() // the next one comes when the keeper has heard all that this one said
-	supervisor := p.supervisor()
-	keeper := parentOf(supervisor)
+	keeper := parentOf(p.supervisor())
 	kept := descriptors(t, keeper)
 	dir := p.bundle("short", "exit 3")
 	short := func() {
@@ -106,17 +107,88 @@ func TestChurn(t *testing.T) {
 		p.delete("short")
 	}
 	short() // opens what stays open
-	before := descriptors(t, supervisor)
+	before := p.traces()
 	for range *churn {
 		short()
 	}
-	if after := descriptors(t, supervisor); after > before {
-		t.Errorf("the supervisor has %d descriptors, and had %d", after, before)
+	for name, n := range p.traces() {
+		if n > before[name] {
+			t.Errorf("%s: there are %d, and were %d", name, n, before[name])
+		}
 	}
 	p.kill()
 	if after := descriptors(t, keeper); after > kept {
 		t.Errorf("the keeper has %d descriptors, and had %d", after, kept)
 	}
+}
+
+// traces count what containers could leave behind, by what it is.
+func (p *pod) traces() map[string]int {
+	p.t.Helper()
+	supervisor := p.supervisor()
+	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/" + testCgroup("short") + "*")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	below, err := filepath.Glob("/sys/fs/cgroup/" + testCgroup("short") + "*")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return map[string]int{
+		"descriptors":             descriptors(p.t, supervisor),
+		"goroutines":              p.goroutines(),
+		"cgroups":                 len(cgroups) + len(below),
+		"mounts":                  p.lines("/proc/self/mountinfo"),
+		"the supervisor's mounts": p.lines(fmt.Sprintf("/proc/%d/mountinfo", supervisor)),
+		"sockets":                 p.lines("/proc/net/unix"),
+		"states":                  len(p.entries("root/test")),
+	}
+}
+
+// lines are how many of a file's name the test's directory.
+func (p *pod) lines(path string) (n int) {
+	p.t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.Contains(line, p.dir) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *pod) entries(name string) []os.DirEntry {
+	p.t.Helper()
+	list, err := os.ReadDir(filepath.Join(p.dir, name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return list
+}
+
+// goroutines are how many the supervisor says that it has.
+func (p *pod) goroutines() (n int) {
+	p.t.Helper()
+	conn, err := net.Dial("unix", strings.TrimPrefix(p.address, "unix://")+debugSuffix)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("tasks\n")); err != nil {
+		p.t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	tasks := 0
+	if _, err := fmt.Sscanf(string(answer), "tasks %d\ngoroutines %d\n", &tasks, &n); err != nil {
+		p.t.Fatalf("the debug socket says %q: %v", answer, err)
+	}
+	return n
 }
 
 // A supervisor that is killed at any moment loses no container and no exit.

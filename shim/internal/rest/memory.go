@@ -13,9 +13,10 @@ const (
 	// after is how long a process rests from its last work until it gives memory
 	// back.
 	after = 3 * time.Second
-	// percent is how much garbage there may be at work, of what is alive. Measured:
-	// see docs/engines.md.
-	percent = 25
+	// percent is how much garbage there may be at work, of what is alive. Measured: a
+	// container of a pod is created without a collection, each of which leaves
+	// Go's own tables larger, and twenty leave the heap no larger than it need be.
+	percent = 50
 	// garbage is how much there may be at rest, in bytes.
 	garbage = 1 << 20
 )
