@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 )
 
@@ -27,6 +29,9 @@ func (p *program) rename(ref, name string) error {
 	}
 	defer l.Unlock()
 	old := l.Config.Name
+	if name == old {
+		return errors.New("Renaming a container with the same name as its current name") // Compat(moby): its words
+	}
 	if err := l.Rename(name); err != nil {
 		return err
 	}
