@@ -20,7 +20,7 @@ func namespaces() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(user, mnt)
+	fmt.Println(user, mnt, os.Getpid())
 	if err := who(); err != nil {
 		return err
 	}
@@ -31,6 +31,7 @@ func namespaces() error {
 type companion struct {
 	cmd            *exec.Cmd
 	user, mnt, who string
+	pid            int // in the namespace
 	end            func() error
 }
 
@@ -53,7 +54,9 @@ func startCompanion(t *testing.T, notes string) *companion {
 	lines := bufio.NewScanner(out)
 	lines.Scan()
 	c := &companion{cmd: cmd, end: func() error { in.Close(); return cmd.Wait() }}
-	c.user, c.mnt, _ = strings.Cut(lines.Text(), " ")
+	if _, err := fmt.Sscan(lines.Text(), &c.user, &c.mnt, &c.pid); err != nil {
+		t.Errorf("%q: %v", lines.Text(), err)
+	}
 	lines.Scan()
 	c.who = lines.Text()
 	return c
@@ -132,7 +135,7 @@ func TestUserNotesOfOthers(t *testing.T) {
 	}
 	other := startCompanion(t, filepath.Join(t.TempDir(), "notes"))
 	defer other.end()
-	names := []string{"1-0", fmt.Sprintf("%d-%s", os.Getpid(), start), fmt.Sprintf("%d-1", other.cmd.Process.Pid), "x-1", "7"}
+	names := []string{"1-0", fmt.Sprintf("%d-%s", os.Getpid(), start), fmt.Sprintf("%d-1", other.pid), "x-1", "7"}
 	for _, name := range names {
 		if err := os.WriteFile(filepath.Join(notes, name), nil, 0o600); err != nil {
 			t.Fatal(err)
