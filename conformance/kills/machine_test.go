@@ -29,6 +29,7 @@ type machine struct {
 	typical map[string]time.Duration // how long commands take
 	spared  string                   // the container whose keeper is not killed
 	lost    map[string]bool          // containers whose keeper was killed
+	passing map[string]bool          // the names of those that are removed when they end
 }
 
 // runDir is where davit-shim has its sockets and states.
@@ -47,7 +48,7 @@ func newMachine(t *testing.T, program string) *machine {
 	}
 	m := &machine{
 		t: t, program: program, dir: dir, token: fmt.Sprintf("kills-%d", os.Getpid()),
-		typical: map[string]time.Duration{}, lost: map[string]bool{},
+		typical: map[string]time.Duration{}, lost: map[string]bool{}, passing: map[string]bool{},
 	}
 	var err error
 	m.networks = networked()
@@ -236,6 +237,13 @@ func (m *machine) loses(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lost[id] = true
+}
+
+// passes notes that a container is removed when it ends.
+func (m *machine) passes(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.passing[name] = true
 }
 
 func (m *machine) hasLost(id string) bool {

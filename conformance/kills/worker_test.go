@@ -188,6 +188,7 @@ func (w *worker) shell(verb string, more []string, p program) []string {
 // output is whole, whoever is killed but both of supervisor and keeper.
 func (w *worker) runHere() {
 	name := w.newName()
+	w.passes(name)
 	p := program{"echo one; echo two; exit 5", []int{5}}
 	args := w.shell("run", []string{"--rm", "--name", name, "--cidfile", filepath.Join(w.dir, name)}, p)
 	r := w.attempt(args...)
