@@ -17,6 +17,7 @@ var dependencies = map[string]string{
 	"github.com/coreos/go-systemd/v22":         "systemd's D-Bus interface, for cgroups that systemd manages",
 	"github.com/cyphar/filepath-securejoin":    "paths inside a root that an attacker may be writing to (pathrs-lite)",
 	"github.com/distribution/reference":        "names of images, read as Docker reads them",
+	"github.com/docker/cli":                    "the credentials of docker login, and their helpers (cli/config alone)",
 	"github.com/docker/go-units":               "sizes, ages and limits of the process, written and read as Docker does",
 	"github.com/docker/go-connections":         "what -p says of published ports (nat)",
 	"github.com/godbus/dbus/v5":                "the values of that interface",

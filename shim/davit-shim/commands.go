@@ -27,6 +27,8 @@ func commands() []func(*program) *cobra.Command {
 		(*program).inspectCommand,
 		(*program).killCommand,
 		(*program).loadCommand,
+		(*program).loginCommand,
+		(*program).logoutCommand,
 		(*program).logsCommand,
 		(*program).networkCommand,
 		(*program).pauseCommand,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -139,12 +140,20 @@ func removeRun(root string) {
 }
 
 // serveRegistry serves a registry on loopback until the script ends, and sets
-// $REGISTRY to its host.
+// $REGISTRY to its host. With a name and a password it wants these.
 func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: registry")
+	if neg || len(args) != 0 && len(args) != 2 {
+		ts.Fatalf("usage: registry [NAME PASSWORD]")
 	}
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); len(args) == 2 && (user != args[0] || password != args[1]) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	ts.Defer(server.Close)
 	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
 }
