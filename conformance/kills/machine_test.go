@@ -50,6 +50,7 @@ func newMachine(t *testing.T, program string) *machine {
 		t: t, program: program, dir: dir, token: fmt.Sprintf("kills-%d", os.Getpid()),
 		typical: map[string]time.Duration{}, lost: map[string]bool{}, passing: map[string]bool{},
 	}
+	t.Cleanup(m.removeCgroups)
 	var err error
 	m.networks = networked()
 	must(t, imageArchive(dir))
@@ -57,6 +58,18 @@ func newMachine(t *testing.T, program string) *machine {
 	m.children, err = adopt()
 	must(t, err)
 	return m
+}
+
+// removeCgroups removes those that the containers' were in.
+func (m *machine) removeCgroups() {
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		dirs, _ := filepath.Glob(pattern + m.token)
+		for _, dir := range dirs {
+			if err := os.Remove(dir); err != nil {
+				m.t.Errorf("left: %v", err)
+			}
+		}
+	}
 }
 
 func must(t *testing.T, err error) {
