@@ -82,7 +82,7 @@ func (b *building) add(cmd *cobra.Command) {
 
 // build goes on alone, so that whatever ends it ends all that it has started.
 func (p *program) build(ctx context.Context, b building, dir string) error {
-	status, done, err := rootless.Alone()
+	status, done, err := rootless.Alone(p.inside)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ const aloneVar = "_DAVIT_ALONE"
 // of mounts, whose first process it is: however it ends, the kernel ends all that
 // it has started, and its mounts are gone. It runs the program again, as [Enter]
 // does and with the same results; it comes after Enter, which gives a user the
-// rights for it.
-func Alone() (status int, done bool, err error) {
+// rights for it. again is what [Again] was, and is there.
+func Alone(again bool) (status int, done bool, err error) {
 	if os.Getenv(aloneVar) != "" {
 		return 0, false, settleAlone()
 	}
@@ -34,7 +34,7 @@ func Alone() (status int, done bool, err error) {
 	signals := catch()
 	defer signals.stop()
 	cmd := exec.Command(self)
-	cmd.Args, cmd.Env = os.Args, append(os.Environ(), aloneVar+"=1")
+	cmd.Args, cmd.Env = os.Args, append(os.Environ(), aloneVar+"="+place(again))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{hear}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
@@ -44,6 +44,14 @@ func Alone() (status int, done bool, err error) {
 	signals.passTo(cmd.Process)
 	status, err = statusOf(cmd.Wait())
 	return status, err == nil, err
+}
+
+// place is where a program goes on alone, for its environment.
+func place(again bool) string {
+	if again {
+		return stageInside
+	}
+	return "root"
 }
 
 // settleAlone makes the namespaces the program's own.

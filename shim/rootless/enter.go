@@ -222,4 +222,6 @@ func statusOf(err error) (int, error) {
 
 // Again tells, before [Enter], whether this is the program that was run again: its
 // user namespace and its mounts end with it.
-func Again() bool { return strings.HasPrefix(os.Getenv(stageVar), stageInside+":") }
+func Again() bool {
+	return strings.HasPrefix(os.Getenv(stageVar), stageInside+":") || os.Getenv(aloneVar) == stageInside
+}
