@@ -183,7 +183,7 @@ func (b *building) networking(inside bool) (hosts []network.HostEntry, err error
 
 // buildOptions are what the flags say, but for the context.
 func (p *program) buildOptions(b building) (*build.Options, error) {
-	hosts, err := b.networking(p.inside)
+	hosts, err := b.networking(userns.RunningInUserNS())
 	if err != nil {
 		return nil, err
 	}
