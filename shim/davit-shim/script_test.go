@@ -18,15 +18,22 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/davit-containers/davit/conformance/isolate"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/events"
 )
 
-// TestMain lets the scripts run this program as davit-shim.
+// TestMain lets the scripts run this program as davit-shim, where no network of the
+// machine is.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"davit-shim": main})
+	testscript.Main(isolated{m}, map[string]func(){"davit-shim": main})
 }
+
+type isolated struct{ m *testing.M }
+
+// Run runs the tests.
+func (i isolated) Run() int { return isolate.Run(i.m.Run) }
 
 // TestScripts runs the command line as its users do. The scripts that mount or
 // run need root, and skip with the reason.

@@ -1,8 +1,6 @@
 package network
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -11,42 +9,22 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/isolate"
 	"github.com/davit-containers/davit/conformance/needs"
 )
-
-// inside is set in the process that runs the tests for root: it is in a network
-// namespace of its own, which stands for the machine.
-const inside = "DAVIT_TEST_NETWORK_INSIDE"
 
 // TestMain runs the tests where no network of the machine is.
 func TestMain(m *testing.M) {
 	if helper := os.Getenv("DAVIT_TEST_NETWORK_HELPER"); helper != "" {
 		os.Exit(helpers[helper]())
 	}
-	if os.Geteuid() != 0 || os.Getenv(inside) != "" {
-		runtime.LockOSThread() // no test gets the first thread, whose namespace is the process's
-		os.Exit(m.Run())
-	}
-	runtime.LockOSThread() // the child ends with the thread that starts it
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	var status *exec.ExitError
-	if err := cmd.Run(); errors.As(err, &status) {
-		os.Exit(max(1, status.ExitCode()))
-	} else if err != nil {
-		fmt.Fprintln(os.Stderr, "running the tests in a network namespace:", err)
-		os.Exit(1)
-	}
+	os.Exit(isolate.Run(m.Run))
 }
 
 // The addresses of the machine and of another one beside it.

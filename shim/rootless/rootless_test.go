@@ -258,6 +258,7 @@ func TestUserStatusIsPassedOn(t *testing.T) {
 }
 
 func TestUserSignalsArePassedOn(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP) // which nohup has ignored, and what is ignored is not passed on
 	cmd := command(t, "signals")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
