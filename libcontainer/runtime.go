@@ -39,6 +39,7 @@ const (
 // Runtime is a directory of containers and the way they are made.
 type Runtime struct {
 	Root     string           // the state directory, absolute
+	Filters  string           // where compiled seccomp filters are kept, absolute; "" is in Root
 	Cgroups  CgroupDriver     // "" is cgroupfs
 	Rootless Rootless         //
 	Warn     func(msg string) // is told, in one line, what goes on although it is not as asked; may be nil
@@ -165,7 +166,12 @@ func (c *creation) chooseCgroup() (err error) {
 }
 
 // cacheDir is where compiled filters are kept; no container's id begins with a dot.
-func (r *Runtime) cacheDir() string { return r.Root + "/.seccomp" }
+func (r *Runtime) cacheDir() string {
+	if r.Filters != "" {
+		return r.Filters
+	}
+	return r.Root + "/.seccomp"
+}
 
 func (c *creation) chooseFilter() error { return c.compileFilter(c.bundle.Spec) }
 

@@ -118,6 +118,9 @@ const (
 // Runtime is the directory of the runtime's states, made by it.
 func (s *Store) Runtime() string { return filepath.Join(s.Run(), runtimeDir) }
 
+// Filters is where compiled seccomp filters are kept, which outlive Run.
+func (s *Store) Filters() string { return s.path(".filters") }
+
 // Starting keeps Run as it is until done is called: a container is being started.
 func (s *Store) Starting() (done func(), err error) {
 	l, err := statefile.Share(s.path(startingFile))

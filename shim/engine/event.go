@@ -54,6 +54,7 @@ type Streams struct {
 type Options struct {
 	Binary       string // another runtime's program; "" is libcontainer
 	Root         string // the directory of the runtime's states; "" is DefaultRoot
+	Filters      string // where compiled seccomp filters are kept; "" is with the states
 	Systemd      bool   // systemd manages the cgroups
 	NoPivot      bool
 	NoNewKeyring bool

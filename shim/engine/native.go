@@ -22,7 +22,7 @@ func newNative(o *Options, namespace string, warn func(string)) *native {
 	if root == "" {
 		root = DefaultRoot
 	}
-	n := &native{libcontainer.Runtime{Root: filepath.Join(root, namespace), Warn: warn}}
+	n := &native{libcontainer.Runtime{Root: filepath.Join(root, namespace), Filters: o.Filters, Warn: warn}}
 	if o.Systemd {
 		n.runtime.Cgroups = libcontainer.Systemd
 	}

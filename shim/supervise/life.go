@@ -102,7 +102,7 @@ func (s *supervisor) reload() {
 func (s *supervisor) create() *engine.Create {
 	return &engine.Create{
 		ID: s.c.Config.ID, Bundle: s.c.Bundle(), Streams: engine.Streams{Terminal: s.c.Config.Terminal},
-		Options: engine.Options{Root: s.c.Store().Runtime(), Systemd: s.c.Config.SystemdCgroup},
+		Options: engine.Options{Root: s.c.Store().Runtime(), Filters: s.c.Store().Filters(), Systemd: s.c.Config.SystemdCgroup},
 	}
 }
 
