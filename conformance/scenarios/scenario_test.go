@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // scenario is a script for a shell, and what it must print with every runtime.
@@ -24,8 +26,8 @@ type scenario struct {
 
 // scenarios reads those of an engine: each file of the folders below testdata,
 // with a file "script" and one "want", or "want.ENGINE" where engines differ, or
-// "want.RUNTIME" or "want.ENGINE.RUNTIME" where runtimes do. What "unless.RUNTIME"
-// prints is the reason why the machine does not allow it to that runtime.
+// "want.RUNTIME" or "want.ENGINE.RUNTIME" where runtimes do. "needs.RUNTIME" names a
+// capability that the machine must leave to that runtime.
 func scenarios(t *testing.T, engine string, folders ...string) (all []scenario) {
 	t.Helper()
 	for _, folder := range folders {
@@ -88,10 +90,10 @@ func runAll(t *testing.T, both []*instance, all []scenario) {
 
 // judge runs the script and compares what it prints.
 func (s scenario) judge(t *testing.T, i *instance) {
-	if why, _ := s.run(t, i, "unless."+i.name); why != "" {
-		t.Skip(strings.TrimSpace(why)) // the scenario's own reason, which it found out on this machine
+	if wanted := s.section("needs." + i.name); wanted != nil {
+		needs.Capability(t, strings.TrimSpace(string(wanted.Data)), "a privileged container is given it")
 	}
-	got, log := s.run(t, i, "script")
+	got, log := s.run(t, i)
 	if testing.Verbose() {
 		t.Log(log)
 	}
@@ -107,16 +109,12 @@ func (s scenario) judge(t *testing.T, i *instance) {
 // limit is how long a scenario may take on a busy machine.
 const limit = 4 * time.Minute
 
-// run gives what one of the scenario's scripts, if it has that, wrote to standard
-// output and to standard error. Both are files, so that a container that holds them
-// keeps nobody waiting.
-func (s scenario) run(t *testing.T, i *instance, name string) (out, log string) {
+// run gives what the scenario's script wrote to standard output and to standard
+// error. Both are files, so that a container that holds them keeps nobody waiting.
+func (s scenario) run(t *testing.T, i *instance) (out, log string) {
 	t.Helper()
-	if s.section(name) == nil {
-		return "", ""
-	}
 	dir := filepath.Join(i.dir, "tmp", s.name)
-	script := filepath.Join(dir, name)
+	script := filepath.Join(dir, "script")
 	prelude, err := filepath.Abs("testdata/prelude.sh")
 	if err != nil {
 		t.Fatal(err)

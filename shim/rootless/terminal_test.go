@@ -9,6 +9,8 @@ import (
 
 	"github.com/containerd/console"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // TestUserTypesInterrupt types Ctrl-C on a terminal, which signals both
@@ -16,12 +18,7 @@ import (
 func TestUserTypesInterrupt(t *testing.T) {
 	cmd := command(t, "signals")
 	pty, name, err := console.NewPty()
-	if os.IsPermission(err) && os.Getenv(settingVar) == "" {
-		t.Skip("this machine's /dev/ptmx is root's alone: runs in TestRootless, which makes another")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	needs.Terminal(t, err) // in TestRootless there is one for every user
 	defer pty.Close()
 	tty, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
