@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/internal/tree"
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // item makes items that belong to whoever runs the test.

@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/bundle/rootfs"
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // imageLayer is a layer's blob with what its Writer said of it.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // TestExportUnderAttack has somebody exchange files and directories with links

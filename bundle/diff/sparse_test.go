@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // sparseFile makes a file of a size with a few bytes at some places.

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	. "github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/bundle/layer/tarstream"
+	. "github.com/davit-containers/davit/conformance/treetest"
 	"golang.org/x/sys/unix"
 )
 

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	. "github.com/davit-containers/davit/bundle/internal/treetest"
+	. "github.com/davit-containers/davit/conformance/treetest"
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/conformance/needs"

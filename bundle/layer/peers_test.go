@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/davit-containers/davit/bundle/internal/treetest"
+	. "github.com/davit-containers/davit/conformance/treetest"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"

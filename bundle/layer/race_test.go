@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/davit-containers/davit/bundle/internal/treetest"
+	. "github.com/davit-containers/davit/conformance/treetest"
 	"golang.org/x/sys/unix"
 )
 

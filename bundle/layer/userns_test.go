@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	. "github.com/davit-containers/davit/bundle/internal/treetest"
+	. "github.com/davit-containers/davit/conformance/treetest"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // needLists skips the test of a way to mount that the kernel does not have.

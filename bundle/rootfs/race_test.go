@@ -16,8 +16,8 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // attack calls act again and again beside the test, until it ends.

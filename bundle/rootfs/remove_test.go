@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-containers/davit/bundle/internal/treetest"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 func TestRemoveStaysInside(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/internal/tree"
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // needMounts skips a test that mounts, where the user may not. In the user

@@ -23,8 +23,8 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/registry"
-	"github.com/davit-containers/davit/bundle/internal/treetest"
 	"github.com/davit-containers/davit/bundle/layer"
+	"github.com/davit-containers/davit/conformance/treetest"
 )
 
 // kills is how often each operation is killed: 200 show more than 5 do.

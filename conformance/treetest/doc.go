@@ -1,4 +1,4 @@
-// Package treetest is for the tests of bundle's packages: it reads a tree of
+// Package treetest is for tests of what makes root file systems: it reads a tree of
 // files entry by entry, tells in words where two trees differ, and makes layers
 // and trees from a list of items.
 //
