@@ -28,6 +28,8 @@ UNPACK_FLAGS  ?=
 # further programs to measure, called with LAYOUT IMAGE DIR: 'name=path ...'
 UNPACK_PEERS  ?=
 UNPACK_IMAGES ?= /var/tmp/davit-images
+# make images IMAGES_FLAGS='-run TestSinks'
+IMAGES_FLAGS ?=
 # make bench-verbs VERBS_FLAGS='-n 5 -only run'
 VERBS_FLAGS ?=
 PODMAN ?= podman --runtime runc
@@ -38,7 +40,7 @@ KILLS_FLAGS ?=
 # make leaks LEAKS_FLAGS='-cgroup v2 -in-sequence 100'
 LEAKS_FLAGS ?=
 
-.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs stress-shim sweep leaks kills demo demo-services install generate clean
+.PHONY: help deps build test security vm bench bench-shim bench-unpack bench-verbs images stress-shim sweep leaks kills demo demo-services install generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -84,6 +86,10 @@ bench-unpack: deps build ## measure davit-shim beside umoci, podman, skopeo, con
 
 bench-verbs: deps build ## measure davit-shim beside podman: run, exec, stop, ps, build, as root
 	$(GO) run ./conformance/verbs $(VERBS_FLAGS) davit-shim=bin/davit-shim 'podman=$(PODMAN)'
+
+images: deps build ## move a large image through every source and sink, and compare with umoci and tar, as root
+	$(GO) run ./conformance/images -o $(UNPACK_IMAGES)
+	$(GO) test ./conformance/transports -count=1 -timeout 3h -v -image debian -layout $(UNPACK_IMAGES) -disk $(IMAGES_FLAGS)
 
 stress-shim: deps build ## 10,000 short containers, 1,000 outputs byte by byte, 200 kills of the shim, as root
 	$(GO) test ./shim/containerd-shim-davit-v2 -run 'TestChurn|TestOutput|TestKills' -count=1 -timeout 4h -v -churn 10000 -outputs 1000 -kills 200

@@ -402,6 +402,8 @@ var invalidLayers = []struct {
 }{
 	{"a root that is a link", [][]Item{{Symlink(".", "/tmp")}}, "the root is not a directory"},
 	{"a root that is a link, spelled differently", [][]Item{{Symlink("/.", "/tmp")}}, "the root is not a directory"},
+	{"a root that is a link, with a slash", [][]Item{{Symlink("./", "/tmp")}}, "the root is not a directory"},
+	{"a file without a name", [][]Item{{File("", "x")}}, "the root is not a directory"},
 	{"a root that is a FIFO", [][]Item{{Fifo(".")}}, "the root is not a directory"},
 	{"a whiteout of the root", [][]Item{{File(".wh..", "")}}, "a whiteout of nothing"},
 	{"a whiteout of the parent", [][]Item{{File("d/.wh...", "")}}, "a whiteout of nothing"},

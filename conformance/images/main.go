@@ -8,7 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/davit-containers/davit/conformance/internal/images"
 )
 
 func main() {
@@ -20,7 +20,7 @@ func main() {
 	}
 }
 
-// run makes the images that the arguments name, or all.
+// run makes the images that the arguments name, or the two that are measured with.
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
 	out := flags.String("o", "", "write the layout to `DIR`")
@@ -36,11 +36,7 @@ func run(ctx context.Context, args []string) error {
 		names = []string{"busybox", "debian"}
 	}
 	for _, name := range names {
-		recipe, ok := recipes()[name]
-		if !ok {
-			return fmt.Errorf("no image %q [there are busybox and debian]", name)
-		}
-		if err := build(ctx, layoutDir(*out), *cache, name, recipe); err != nil {
+		if err := images.Make(ctx, *out, *cache, name); err != nil {
 			return fmt.Errorf("making %s: %w", name, err)
 		}
 	}
@@ -54,33 +50,4 @@ func defaultCache() string {
 		dir = os.TempDir()
 	}
 	return filepath.Join(dir, "davit-images")
-}
-
-// build makes an image in both compressions. What is in the layout already is
-// not made again.
-func build(ctx context.Context, out layoutDir, cache, name string, recipe []step) error {
-	if out.has(name+"-gzip") && out.has(name+"-zstd") {
-		return nil
-	}
-	if err := download(ctx, cache, packagesOf(recipe)); err != nil {
-		return err
-	}
-	layers := make([]pair, len(recipe))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2)
-	for i, s := range recipe {
-		g.Go(func() (err error) {
-			layers[i], err = out.layer(func(w *layer) error { return s.write(ctx, cache, w) })
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	for _, how := range []string{"gzip", "zstd"} {
-		if err := out.image(name+"-"+how, how, recipe, layers); err != nil {
-			return err
-		}
-	}
-	return nil
 }

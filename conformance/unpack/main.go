@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/internal/disk"
 )
 
 func main() {
@@ -80,11 +82,11 @@ func run(ctx context.Context, args []string) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("no tool is named %s", *only)
 	}
-	d, err := newDisk(ctx)
+	d, err := disk.New(ctx)
 	if err != nil {
 		return err
 	}
-	defer d.remove()
+	defer d.Remove()
 	for _, image := range strings.Split(*which, ",") {
 		if err := measureImage(ctx, d, layout, image, chosen, *rounds); err != nil {
 			return fmt.Errorf("image %s: %w", image, err)
@@ -104,8 +106,8 @@ func named(arg string) (tool, error) {
 }
 
 // measureImage measures all tools with one image, in turns.
-func measureImage(ctx context.Context, d *disk, layout, image string, tools []tool, rounds int) error {
-	in, err := prepare(ctx, d.dir, layout, image)
+func measureImage(ctx context.Context, d *disk.Disk, layout, image string, tools []tool, rounds int) error {
+	in, err := prepare(ctx, d.Dir, layout, image)
 	if err != nil {
 		return err
 	}

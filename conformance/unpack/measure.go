@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/internal/disk"
 )
 
 // result is what a run took.
@@ -19,12 +21,12 @@ type result struct {
 }
 
 // measure runs a tool once, on a new file system.
-func measure(ctx context.Context, d *disk, t tool, in input) (result, error) {
-	if err := d.fresh(ctx); err != nil {
+func measure(ctx context.Context, d *disk.Disk, t tool, in input) (result, error) {
+	if err := d.Fresh(ctx); err != nil {
 		return result{}, err
 	}
-	defer d.leave()
-	dir := d.mountPoint()
+	defer d.Leave()
+	dir := d.MountPoint()
 	if t.setup != nil {
 		if out, err := exec.CommandContext(ctx, t.setup(in, dir)[0], t.setup(in, dir)[1:]...).CombinedOutput(); err != nil {
 			return result{}, fmt.Errorf("preparing: %w: %s", err, out)

@@ -1,4 +1,4 @@
-package main
+package images
 
 import (
 	"archive/tar"
@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // download fetches the packages that are not in the cache.
@@ -74,6 +75,55 @@ func addPackage(ctx context.Context, cache, name string, w *layer) error {
 	return nil
 }
 
+// mergedDirs are directories that are links on this machine.
+var mergedDirs = map[string]bool{"/bin": true, "/sbin": true, "/lib": true, "/lib64": true}
+
+// addInstalled adds the files of a package as they are on this machine.
+func addInstalled(name string, w *layer) error {
+	list, err := os.ReadFile("/var/lib/dpkg/info/" + name + ".list")
+	if err != nil {
+		return fmt.Errorf("package %s is not installed: %w", name, err)
+	}
+	for path := range strings.Lines(string(list)) {
+		path = strings.TrimSpace(path)
+		if mergedDirs[path] || path == "/." || w.has(inUsr(path[1:])) {
+			continue
+		}
+		if err := addFile(path, w); err != nil {
+			return fmt.Errorf("package %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// addFile adds a file of this machine. What a package has and the machine has not
+// any more, such as a diverted program, is left out.
+func addFile(path string, w *layer) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	target, _ := os.Readlink(path)
+	h, err := tar.FileInfoHeader(info, target)
+	if err != nil {
+		return err
+	}
+	h.Name, h.Uname, h.Gname, h.Format = inUsr(path[1:]), "", "", tar.FormatUnknown
+	h.ModTime = h.ModTime.Truncate(time.Second)
+	if h.Typeflag != tar.TypeReg {
+		return w.copy(h, strings.NewReader(""))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return w.copy(h, f)
+}
+
 // copyFiles adds an archive's entries to a layer, below /usr where Debian has
 // them now.
 func copyFiles(from io.Reader, w *layer) error {
@@ -105,8 +155,7 @@ func copyFiles(from io.Reader, w *layer) error {
 func inUsr(name string) string {
 	name = path.Clean(strings.TrimPrefix(name, "./"))
 	first, _, _ := strings.Cut(name, "/")
-	switch first {
-	case "bin", "sbin", "lib", "lib64":
+	if mergedDirs["/"+first] {
 		return "usr/" + name
 	}
 	return name

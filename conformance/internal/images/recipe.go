@@ -1,15 +1,19 @@
-package main
+package images
 
 import (
 	"context"
 	"strings"
 )
 
-// step makes one layer: of packages, or of entries of its own.
+// step makes one layer: of packages that are fetched, of some that are installed on
+// this machine, or of entries of its own.
 type step struct {
-	packages string
-	own      func(*layer) error
+	packages, installed string
+	own                 func(*layer) error
 }
+
+// origin is what the history says of a step.
+func (s step) origin() string { return strings.TrimSpace("packages " + s.packages + s.installed) }
 
 // recipes are the images, from the lowest layer.
 func recipes() map[string][]step {
@@ -28,6 +32,18 @@ func recipes() map[string][]step {
 			{own: changes},
 			{own: sparse},
 		},
+		"small": {
+			{own: merged, installed: "base-files dash"},
+			{own: victims},
+			{installed: "sed"},
+			{installed: "grep"},
+			{installed: "hostname"},
+			{installed: "debianutils"},
+			{installed: "busybox-static"},
+			{own: changes},
+			{own: across},
+			{own: sparse},
+		},
 	}
 }
 
@@ -44,6 +60,11 @@ func packagesOf(recipe []step) []string {
 func (s step) write(ctx context.Context, cache string, w *layer) error {
 	if s.own != nil {
 		if err := s.own(w); err != nil {
+			return err
+		}
+	}
+	for _, name := range strings.Fields(s.installed) {
+		if err := addInstalled(name, w); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package images
 
 import (
 	"bytes"
@@ -125,7 +125,7 @@ func (d layoutDir) image(name, how string, recipe []step, layers []pair) error {
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
 	for i, l := range layers {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, l.diffID)
-		config.History = append(config.History, v1.History{Created: v1.Time{Time: made}, CreatedBy: "packages " + recipe[i].packages})
+		config.History = append(config.History, v1.History{Created: v1.Time{Time: made}, CreatedBy: recipe[i].origin()})
 		manifest.Layers = append(manifest.Layers, l.blobs[how])
 	}
 	var err error

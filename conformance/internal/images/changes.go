@@ -1,4 +1,4 @@
-package main
+package images
 
 import (
 	"archive/tar"
@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 )
 
@@ -91,6 +92,40 @@ func privileged(w *layer) error {
 	return w.write(&tar.Header{Typeflag: tar.TypeReg, Name: "opt/attribute", Mode: 0o644, PAXRecords: map[string]string{
 		"SCHILY.xattr.user.colour": "red",
 	}}, nil)
+}
+
+// victims are what changes removes and replaces, where no package has it.
+func victims(w *layer) error {
+	for _, name := range []string{"usr/share/doc/git/README", "usr/share/doc/g++-12/README", "usr/share/man/man1/git.1", "usr/share/locale/de/git.mo", "usr/share/zoneinfo/UTC"} {
+		if err := w.dir(path.Dir(name), 0o2750); err != nil {
+			return err
+		}
+		if err := w.file(name, name+"\n", 0o640); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"usr/bin/llvm-as-14", "usr/bin/cpp-12"} {
+		if err := w.file(name, "#!/bin/sh\n", 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// across is what podman 4.3 and skopeo refuse to unpack: a link to a file of a lower
+// layer, which has file capabilities; and a directory that takes the place of a removed
+// one in the same layer.
+func across(w *layer) error {
+	if err := w.hardlink("usr/bin/ping-too", "opt/ping"); err != nil {
+		return err
+	}
+	if err := w.file("usr/share/doc/.wh.grep", "", 0o600); err != nil {
+		return err
+	}
+	if err := w.dir("usr/share/doc/grep", 0o700); err != nil {
+		return err
+	}
+	return w.file("usr/share/doc/grep/new", "new\n", 0o644)
 }
 
 // throughLink is a file below bin, which is a link to usr/bin in the lowest layer.

@@ -1,0 +1,47 @@
+package transports
+
+import "testing"
+
+// source is a place that an image comes from.
+type source struct {
+	name string
+	// take brings the image, which is in a layout, to the place, and from there into a
+	// store.
+	take func(l *lab, dir, from, how string)
+}
+
+var sources = []source{
+	{"a layout", func(l *lab, dir, from, _ string) {
+		l.shim(dir)("pull", from, "moved")
+	}},
+	{"an OCI archive", func(l *lab, dir, from, _ string) {
+		l.skopeo(from, "oci-archive:"+dir+"/oci.tar:x")
+		l.shim(dir)("pull", "oci-archive:"+dir+"/oci.tar", "moved")
+	}},
+	{"a compressed Docker archive", func(l *lab, dir, _, how string) {
+		l.docker(dir)
+		l.run("sh", "-c", how+` -1 <"$1" >"$1.packed"`, "sh", dir+"/docker.tar")
+		l.shim(dir)("load", "-i", dir+"/docker.tar.packed")
+	}},
+	{"a legacy Docker archive", takeLegacy},
+	{"a registry that is killed halfway", takeFromRegistry},
+}
+
+// TestSources: an image is the same wherever it comes from.
+func TestSources(t *testing.T) {
+	l := newLab(t)
+	for _, how := range compressions {
+		from := "oci:" + l.layout + ":" + *image + "-" + how
+		for _, s := range sources {
+			l.step(how+" from "+s.name, func(dir string) {
+				s.take(l, dir, from, how)
+				l.check(dir, "moved", l.want)
+			})
+		}
+	}
+}
+
+// docker writes the image as docker save does. Layers in it cannot be of zstd.
+func (l *lab) docker(dir string) {
+	l.skopeo("oci:"+l.layout+":"+*image+"-gzip", "docker-archive:"+dir+"/docker.tar:moved:latest")
+}
