@@ -21,7 +21,36 @@ func takeSlot(ctx context.Context, cache string) (release func(), err error) {
 			return release, err
 		}
 	}
-	return lock(ctx, slotFile(cache, os.Getpid()%slots), 0)
+	return firstSlot(ctx, cache)
+}
+
+// firstSlot waits for whichever slot is free first.
+func firstSlot(ctx context.Context, cache string) (release func(), err error) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	type place struct {
+		release func()
+		err     error
+	}
+	free := make(chan place) // unbuffered: a second slot that comes free is given back
+	for i := range slots {
+		go func() {
+			release, err := lock(waiting, slotFile(cache, i), 0)
+			select {
+			case free <- place{release, err}:
+			case <-waiting.Done():
+				if err == nil {
+					release()
+				}
+			}
+		}()
+	}
+	select {
+	case got := <-free:
+		return got.release, got.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for one of %d guests to end: %w", slots, ctx.Err())
+	}
 }
 
 // slotFile is the lock of one slot.
