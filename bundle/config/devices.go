@@ -16,13 +16,23 @@ func (m *maker) devices() error {
 		if err != nil {
 			return err
 		}
-		m.gen.AddDevice(d.LinuxDevice)
 		rules = append(rules, rule)
+		if (m.o.Rootless || m.inUserNamespace()) && d.Source != "" && d.Source != d.Path {
+			m.gen.Config.Mounts = append(m.gen.Config.Mounts, d.mount())
+			continue
+		}
+		m.gen.AddDevice(d.LinuxDevice)
 	}
 	if !m.o.Rootless {
 		m.gen.Config.Linux.Resources.Devices = append(rules, m.o.DeviceRules...)
 	}
 	return nil
+}
+
+// mount binds a device that has another name on the host: in a user namespace the
+// runtime makes no devices, and looks for the host's at the path in the container.
+func (d Device) mount() specs.Mount {
+	return specs.Mount{Destination: d.Path, Type: "bind", Source: d.Source, Options: []string{"bind", "rprivate", "nosuid", "noexec"}}
 }
 
 // rule allows a device.

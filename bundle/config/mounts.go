@@ -16,10 +16,9 @@ const DefaultShm = 64 << 20
 // mounts are the kernel's file systems, then the options' mounts, those nearer to
 // the root first, so that none hides another.
 func (m *maker) mounts() error {
-	mounts := m.defaultMounts()
-	if m.o.NoShm {
-		mounts = slices.DeleteFunc(mounts, func(x specs.Mount) bool { return x.Destination == "/dev/shm" })
-	}
+	mounts := slices.DeleteFunc(m.defaultMounts(), func(x specs.Mount) bool {
+		return m.o.NoShm && x.Destination == "/dev/shm" || m.facts.NoMqueue && x.Source == "/dev/mqueue"
+	})
 	added := slices.Clone(m.o.Mounts)
 	for i := range added {
 		dest, err := destination(added[i].Destination)

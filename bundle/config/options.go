@@ -97,6 +97,8 @@ type Device struct {
 	specs.LinuxDevice
 	// Access is what the cgroup allows: r, w and m; "" is all three.
 	Access string
+	// Source is where the host has it, if that is another path.
+	Source string
 }
 
 // Facts is what a configuration depends on of the machine that will run it.
@@ -105,6 +107,8 @@ type Facts struct {
 	Arch string
 	// Kernel is the kernel's version: 5 and 14. Seccomp profiles ask for it.
 	Kernel [2]int
+	// NoMqueue tells that the host has no /dev/mqueue.
+	NoMqueue bool
 	// Cgroup2 tells that cgroup v2 is all that the host has.
 	Cgroup2 bool
 	// CPUs are the possible processors, each of which has files to mask.

@@ -236,12 +236,20 @@ func (s Spec) mountClassic(l *layers) error {
 }
 
 // inDescriptors calls act on a thread of its own whose working directory is
-// /proc/self/fd. The thread ends with it.
+// /proc/self/fd, and which sees the caller's mounts. The thread ends with it.
 func inDescriptors(act func() error) error {
+	mounts, err := os.Open("/proc/thread-self/ns/mnt")
+	if err != nil {
+		return err
+	}
+	defer mounts.Close()
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked
 		err := unix.Unshare(unix.CLONE_FS)
+		if err == nil {
+			err = enterMounts(mounts)
+		}
 		if err == nil {
 			err = unix.Chdir("/proc/self/fd")
 		}
@@ -251,4 +259,17 @@ func inDescriptors(act func() error) error {
 		result <- err
 	}()
 	return <-result
+}
+
+// enterMounts brings this thread into a mount namespace, where it is in another: that
+// of a thread which has left the process's.
+func enterMounts(namespace *os.File) error {
+	var here, there unix.Stat_t
+	if err := errors.Join(unix.Stat("/proc/thread-self/ns/mnt", &here), unix.Fstat(int(namespace.Fd()), &there)); err != nil {
+		return err
+	}
+	if here.Ino == there.Ino {
+		return nil
+	}
+	return os.NewSyscallError("setns", unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNS))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -79,6 +80,61 @@ func TestMount(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestMountOfThread mounts on a thread that has left the process's mounts: there, and
+// only there.
+func TestMountOfThread(t *testing.T) {
+	needMounts(t)
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			needLists(t, way.name)
+			s := spec(t, layerDirs(t, 2), true)
+			done := make(chan error)
+			go func() {
+				runtime.LockOSThread() // never unlocked
+				done <- mountAway(s, way.mount)
+			}()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if mounted, err := isMount(s.Target); err != nil || mounted {
+				t.Errorf("outside the thread: mounted %t, %v", mounted, err)
+			}
+		})
+	}
+}
+
+// mountAway mounts in a mount namespace of this thread's own.
+func mountAway(s Spec, mount func(Spec, *layers) error) error {
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	l, err := openLayers(s)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := mount(s, l); err != nil {
+		return err
+	}
+	if mounted, err := isMount(s.Target); err != nil || !mounted {
+		return fmt.Errorf("in the thread: mounted %t, %w", mounted, err)
+	}
+	return nil
+}
+
+func isMount(dir string) (bool, error) {
+	f, err := openPath(dir)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	_, root, err := mountOf(f)
+	return root, err
 }
 
 // someOf are the numbers of the layers that have files: of many, not all.

@@ -125,13 +125,13 @@ func containerDetailsOf(c *container.Container, size bool) (*containerDetails, e
 	if err != nil {
 		return nil, err
 	}
-	f := network.Files{Dir: c.Network()}
+	f, mounts := network.Files{Dir: c.Network()}, mountsOf(c, spec)
 	d := &containerDetails{
 		ID: c.Config.ID, Created: c.Config.Created, Path: c.Config.Path, Args: append([]string{}, c.Config.Args...), State: stateOf(state),
 		Image: c.Config.ImageID, ResolvConfPath: f.ResolvPath(), HostnamePath: f.HostnamePath(), HostsPath: f.HostsPath(),
 		LogPath: logPathOf(c), Name: "/" + c.Config.Name, RestartCount: state.RestartCount, Driver: string(b.Form), Platform: "linux",
 		ProcessLabel: spec.Process.SelinuxLabel, AppArmorProfile: spec.Process.ApparmorProfile,
-		HostConfig: hostDetailsOf(c.Config, spec), GraphDriver: graphOf(b), Mounts: mountsOf(c, spec), Config: configOf(c.Config),
+		HostConfig: hostDetailsOf(c.Config, spec, mounts), GraphDriver: graphOf(b), Mounts: mounts, Config: configOf(c.Config),
 		Bundle: c.Bundle(), CreateCommand: c.Config.Command,
 	}
 	if size {

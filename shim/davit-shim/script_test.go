@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"image":    makeImage,
 			"registry": serveRegistry,
@@ -49,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"lines":    countLines,
 			"status":   wantStatus,
 			"event":    awaitEvent,
+			"as":       runAs,
 		},
 		Condition: condition,
 		Setup: func(env *testscript.Env) error {
@@ -81,6 +83,9 @@ func condition(name string) (bool, error) {
 		_, booted := os.Stat("/run/systemd/system")
 		_, unified := os.Stat("/sys/fs/cgroup/cgroup.controllers")
 		return booted == nil && unified == nil, nil
+	case "cgroup2":
+		_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+		return err == nil, nil
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "davit":

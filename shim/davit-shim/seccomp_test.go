@@ -20,6 +20,7 @@ import (
 // machine and, on amd64, for 32 bits, where sockets are made by socketcall(2).
 func TestSeccompInTheKernel(t *testing.T) {
 	needs.Root(t, "it runs a container")
+	needs.Program(t, "go")
 	davit := needs.Built(t, "../../bin/davit")
 	dir := t.TempDir()
 	want := "socket inet: 0\nsocket unix: 0\nsocket alg: 1\nsocket vsock: 1\nio_uring_setup: 1\nclone3: 38\nunshare: 1\n"

@@ -101,7 +101,7 @@ func device(path, target, access string) (config.Device, error) {
 		kind = "b"
 	}
 	mode := os.FileMode(st.Mode & 0o7777)
-	return config.Device{Access: access, LinuxDevice: specs.LinuxDevice{
+	return config.Device{Access: access, Source: path, LinuxDevice: specs.LinuxDevice{
 		Path: target, Type: kind, Major: int64(unix.Major(st.Rdev)), Minor: int64(unix.Minor(st.Rdev)),
 		FileMode: &mode, UID: &st.Uid, GID: &st.Gid,
 	}}, nil

@@ -14,7 +14,8 @@ import (
 
 // Host is what a configuration depends on of this machine.
 func Host() (config.Facts, error) {
-	f := config.Facts{Arch: runtime.GOARCH, Cgroup2: onlyCgroup2()}
+	_, mqueue := os.Stat("/dev/mqueue")
+	f := config.Facts{Arch: runtime.GOARCH, Cgroup2: onlyCgroup2(), NoMqueue: mqueue != nil}
 	for _, step := range [...]func(*config.Facts) error{kernel, lastCapability, processors} {
 		if err := step(&f); err != nil {
 			return f, fmt.Errorf("looking at this machine: %w", err)

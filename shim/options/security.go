@@ -32,7 +32,9 @@ func securityOption(w *Wanted, name, value string) (err error) {
 	case "seccomp":
 		return seccompOption(w, value)
 	case "apparmor":
-		w.ApparmorProfile = value
+		if value != "unconfined" || appArmor() {
+			w.ApparmorProfile = value
+		}
 		return nil
 	case "label":
 		return labelOption(w, value)
@@ -56,6 +58,13 @@ func seccompOption(w *Wanted, value string) (err error) {
 		w.Seccomp.Profile, err = os.ReadFile(value)
 	}
 	return err
+}
+
+// appArmor tells whether this machine has AppArmor.
+// Compat(moby): where it has not, everything is unconfined already.
+func appArmor() bool {
+	text, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	return err == nil && strings.HasPrefix(string(text), "Y")
 }
 
 // labelOption is a label of SELinux, USER:ROLE:TYPE:LEVEL, or disable.
