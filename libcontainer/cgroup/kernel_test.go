@@ -658,13 +658,15 @@ func TestKernelOOM(t *testing.T) {
 	tests := []struct {
 		name   string
 		parent bool // the limit is the parent's
+		swap   *int64
 	}{
 		{name: "own limit"},
+		{name: "own limit of memory and swap together", swap: ptr(int64(16 << 20))},
 		{name: "limit of the parent", parent: true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			limit := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(16 << 20))}}
+			limit := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(16 << 20)), Swap: test.swap}}
 			if test.parent {
 				limit = nil
 			}

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,10 +17,10 @@ import (
 // nearest. It must be called before Delete.
 func (m *Manager) OOM() (kills uint64, level string, err error) {
 	own := m.saved.Paths["memory"]
-	reader := oomFiles{"memory.oom_control", "memory.failcnt", ""}
+	reader := oomFiles{"memory.oom_control", hit1, false}
 	if m.saved.Unified {
 		own = m.saved.Paths[""]
-		reader = oomFiles{"memory.events", "memory.events.local", "oom"}
+		reader = oomFiles{"memory.events", hit2, true}
 	}
 	if own == "" {
 		return 0, "", nil
@@ -33,12 +34,12 @@ func (m *Manager) OOM() (kills uint64, level string, err error) {
 
 // oomFiles says where a cgroup version counts what happened to its memory.
 type oomFiles struct {
-	killed   string // file with "oom_kill N"
-	limited  string // file with the times that the cgroup's own limit was hit
-	limitKey string // key in it, or "" if it is one number
+	killed string                 // file with "oom_kill N"
+	hit    func(path string) bool // whether the cgroup at path has been at a limit of its own
+	below  bool                   // the file counts those of the cgroups below, too
 }
 
-// kills counts the killed processes. v1 counts each cgroup for itself.
+// kills counts the killed processes, in the cgroup and below.
 func (o oomFiles) kills(path string) (uint64, error) {
 	text, err := readFile(filepath.Join(path, o.killed))
 	if err != nil {
@@ -48,7 +49,7 @@ func (o oomFiles) kills(path string) (uint64, error) {
 		return 0, fmt.Errorf("reading %s of cgroup %s: %w", o.killed, relative(path), cause(err))
 	}
 	total, _ := strconv.ParseUint(lookup(text, "oom_kill"), 10, 64)
-	if o.limitKey != "" {
+	if o.below {
 		return total, nil
 	}
 	for _, below := range cgroupsBelow(path) {
@@ -77,17 +78,36 @@ func (o oomFiles) level(own string) string {
 	return "/"
 }
 
-// hit reports whether the cgroup at path has been at its own limit.
-func (o oomFiles) hit(path string) bool {
-	text, err := readFile(filepath.Join(path, o.limited))
+// hit2 reads how often memory ran out at the cgroup's own limit.
+func hit2(path string) bool {
+	text, err := readFile(filepath.Join(path, "memory.events.local"))
+	count := lookup(text, "oom")
+	return err == nil && count != "" && count != "0"
+}
+
+// hit1 reads how often the limit of memory was met, or how near usage came to that
+// of memory and swap together: where both limits are one, it is the one that is met,
+// and newer kernels count no times of it.
+func hit1(path string) bool {
+	if count, ok := readNumber(path, "memory.failcnt"); ok && count > 0 {
+		return true
+	}
+	limit, limited := readNumber(path, "memory.memsw.limit_in_bytes")
+	usage, used := readNumber(path, "memory.memsw.max_usage_in_bytes")
+	// For want of more pages in a row than these, the kernel kills nobody.
+	largest := uint64(8 * os.Getpagesize())
+	return limited && used && usage+largest > limit
+}
+
+// readNumber reads a file of a cgroup that is one number; ok is false where there is
+// none, as on a v1 kernel that does not account swap.
+func readNumber(path, file string) (n uint64, ok bool) {
+	text, err := readFile(filepath.Join(path, file))
 	if err != nil {
-		return false
+		return 0, false
 	}
-	count := strings.TrimSpace(text)
-	if o.limitKey != "" {
-		count = lookup(text, o.limitKey)
-	}
-	return count != "" && count != "0"
+	n, err = strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+	return n, err == nil
 }
 
 // cgroupsBelow returns the paths of all cgroups below path.
