@@ -10,6 +10,7 @@ import (
 
 	"github.com/davit-containers/davit/libcontainer"
 	"github.com/davit-containers/davit/shim/api"
+	"github.com/davit-containers/davit/shim/engine"
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/task"
 )
@@ -53,7 +54,7 @@ func featuresOf(binary string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the runtime: %w", err)
 	}
-	out, err := exec.Command(path, "features").Output()
+	out, err := engine.FeaturesOf(path)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || err == nil && !json.Valid(out) {
 		return nil, nil

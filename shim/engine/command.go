@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containerd/console"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -23,7 +24,7 @@ import (
 type command struct {
 	program string
 	root    string
-	log     string // the file in which it logs, as JSON
+	bundle  string
 	systemd bool
 	trace   Trace
 }
@@ -34,7 +35,7 @@ func newCommand(o *Options, bundle, namespace string) *command {
 		root = "/run/containerd/" + filepath.Base(o.Binary)
 	}
 	return &command{
-		program: o.Binary, root: filepath.Join(root, namespace), log: filepath.Join(bundle, "log.json"), systemd: o.Systemd,
+		program: o.Binary, root: filepath.Join(root, namespace), bundle: bundle, systemd: o.Systemd,
 	}
 }
 
@@ -47,15 +48,20 @@ func (c *command) traced(t Trace) maker {
 }
 
 // run runs the runtime. What it logs as its last error is the error.
-func (c *command) run(files [3]*os.File, args ...string) error {
-	os.Remove(c.log)
-	global := []string{"--root", c.root, "--log", c.log, "--log-format", "json"}
+func (c *command) run(files [3]*os.File, args ...string) (err error) {
+	log, err := os.CreateTemp(c.bundle, "log-*.json") // its own: several run at once
+	if err != nil {
+		return fmt.Errorf("making a log for %s: %w", filepath.Base(c.program), err)
+	}
+	defer os.Remove(log.Name())
+	defer log.Close()
+	global := []string{"--root", c.root, "--log", log.Name(), "--log-format", "json"}
 	if c.systemd {
 		global = append(global, "--systemd-cgroup")
 	}
 	cmd := exec.Command(c.program, append(global, args...)...)
 	cmd.Env = append(os.Environ(), c.trace...)
-	var output bytes.Buffer
+	output := lastBytes{most: maxMessages}
 	// A container's streams are its program's; otherwise what is printed there is
 	// the reason of a failure.
 	if files != ([3]*os.File{}) {
@@ -63,11 +69,10 @@ func (c *command) run(files [3]*os.File, args ...string) error {
 	} else {
 		cmd.Stdout, cmd.Stderr = &output, &output
 	}
-	err := cmd.Run()
-	if err == nil {
+	if err = runProgram(cmd); err == nil {
 		return nil
 	}
-	if message := lastError(c.log); message != "" {
+	if message := lastError(log); message != "" {
 		return errors.New(message)
 	}
 	if text := strings.TrimSpace(output.String()); text != "" {
@@ -76,9 +81,42 @@ func (c *command) run(files [3]*os.File, args ...string) error {
 	return fmt.Errorf("%s %s: %w", filepath.Base(c.program), args[0], err)
 }
 
+// outputGrace is how long the output of a program is awaited that has ended, where
+// others have its streams.
+const outputGrace = time.Second
+
+// runProgram runs a program whose output is read.
+func runProgram(cmd *exec.Cmd) error {
+	cmd.WaitDelay = outputGrace
+	if err := cmd.Run(); !errors.Is(err, exec.ErrWaitDelay) {
+		return err
+	}
+	return nil
+}
+
+// ask runs a program for what it prints.
+func ask(program string, args ...string) ([]byte, error) {
+	answer := firstBytes{most: maxAnswer}
+	cmd := exec.Command(program, args...)
+	cmd.Stdout = &answer
+	err := runProgram(cmd)
+	if answer.full {
+		err = fmt.Errorf("it answers with more than %d bytes", maxAnswer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", filepath.Base(program), strings.Join(args, " "), err)
+	}
+	return answer.data, nil
+}
+
+// FeaturesOf asks a runtime, by its command line, what it can do. What it answers
+// is JSON, by the specification.
+// Spec: features.md
+func FeaturesOf(program string) ([]byte, error) { return ask(program, "features") }
+
 // lastError is the message of the last error in a runtime's log.
-func lastError(path string) (message string) {
-	data, err := os.ReadFile(path)
+func lastError(log *os.File) (message string) {
+	data, err := readEnd(log, maxMessages)
 	if err != nil {
 		return ""
 	}
@@ -171,10 +209,18 @@ func receiveMaster(listener *os.File) (*os.File, error) {
 	return master, console.ClearONLCR(master.Fd())
 }
 
+// maxPidFile is more than a pid has, in bytes.
+const maxPidFile = 32
+
 // bornOf finds the process whose pid is in a file. One that has ended already
 // has been reaped by the keeper.
 func bornOf(pidFile string) (born, error) {
-	data, err := os.ReadFile(pidFile)
+	f, err := os.OpenFile(pidFile, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return born{}, fmt.Errorf("reading the runtime's pid file: %w", err)
+	}
+	defer f.Close()
+	data, err := readEnd(f, maxPidFile)
 	if err != nil {
 		return born{}, fmt.Errorf("reading the runtime's pid file: %w", err)
 	}
@@ -301,9 +347,9 @@ func (c *command) remove(id string) error {
 // cgroup finds the cgroup of a container by its first process, as the runtime's
 // own state has it.
 func (c *command) cgroup(id string) (*cgroup.Manager, error) {
-	out, err := exec.Command(c.program, "--root", c.root, "state", id).Output()
+	out, err := ask(c.program, "--root", c.root, "state", id)
 	if err != nil {
-		return nil, fmt.Errorf("%s state: %w", filepath.Base(c.program), err)
+		return nil, err
 	}
 	var state struct{ Pid int }
 	if err := json.Unmarshal(out, &state); err != nil || state.Pid == 0 {

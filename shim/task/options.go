@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -61,16 +62,26 @@ func genericOptions(value []byte, o *api.Options) error {
 		return err
 	}
 	if len(g.body) == 0 && g.path != "" {
-		data, err := os.ReadFile(g.path)
+		data, err := readOptions(g.path)
 		if err != nil {
 			return fmt.Errorf("reading the runtime's options: %w", err)
-		}
-		if len(data) > maxOptions {
-			return fmt.Errorf("reading the runtime's options: %s has %d bytes", g.path, len(data))
 		}
 		g.body = data
 	}
 	return parseTOML(string(g.body), o)
+}
+
+func readOptions(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxOptions+1))
+	if err == nil && len(data) > maxOptions {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxOptions)
+	}
+	return data, err
 }
 
 // parseTOML reads "Name = value" lines, as containerd's CRI configuration has
