@@ -168,6 +168,7 @@ func (r *Runtime) ForceRemove(id string) error {
 	case err != nil:
 		return err
 	}
+	defer dir.Close() // and with it the lock, where it cannot be removed
 	err = (&Container{runtime: r, dir: dir, state: s}).Destroy()
 	if errors.Is(err, ErrNotExist) {
 		return nil // someone else removed it first
@@ -177,8 +178,8 @@ func (r *Runtime) ForceRemove(id string) error {
 
 // removeIncomplete waits for whoever is at it, and looks again.
 func (r *Runtime) removeIncomplete(dir *state.Dir, id string) error {
+	defer dir.Close()
 	if err := dir.Lock(); err != nil {
-		dir.Close()
 		if errors.Is(err, ErrNotExist) {
 			return nil
 		}

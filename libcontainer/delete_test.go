@@ -2,7 +2,9 @@ package libcontainer
 
 import (
 	"errors"
+	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,5 +49,38 @@ func TestDestroyReadsAgain(t *testing.T) {
 	exit, err := c.Wait()
 	if err != nil || exit.Signal() != unix.SIGKILL {
 		t.Errorf("its process ended with %v, %v", exit, err)
+	}
+}
+
+// A removal that fails leaves the container to the next one, also of this process.
+func TestForceRemoveAgain(t *testing.T) {
+	b := newBox(t)
+	b.config.Process.User.UID = 1000
+	b.running()
+	for range 2 {
+		failed := make(chan error)
+		go func() {
+			runtime.LockOSThread() // for good: the thread ends with this
+			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			var data [2]unix.CapUserData
+			err := unix.Capget(&header, &data[0])
+			data[0].Effective &^= 1 << unix.CAP_KILL
+			data[0].Permitted &^= 1 << unix.CAP_KILL
+			if err == nil {
+				err = unix.Capset(&header, &data[0])
+			}
+			if err == nil {
+				err = b.runtime.ForceRemove("box")
+			}
+			failed <- err
+		}()
+		select {
+		case err := <-failed:
+			if !errors.Is(err, unix.EPERM) {
+				t.Errorf("without CAP_KILL: %v", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("the lock is held of a removal that failed")
+		}
 	}
 }

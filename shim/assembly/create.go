@@ -96,7 +96,7 @@ func Create(ctx context.Context, w Wanted) (*container.Locked, error) {
 	if err := w.complete(); err != nil {
 		return nil, err
 	}
-	l, err := w.Containers.Create(w.Config)
+	l, err := w.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,19 @@ func Create(ctx context.Context, w Wanted) (*container.Locked, error) {
 		return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), l, RemoveVolumes))
 	}
 	return l, nil
+}
+
+// begin takes the name, also from a container that was to be removed at its end, and
+// whose supervisor was killed: looking at it removes it.
+func (w *Wanted) begin() (*container.Locked, error) {
+	l, err := w.Containers.Create(w.Config)
+	if !errors.Is(err, container.ErrExist) {
+		return l, err
+	}
+	if _, gone := w.Containers.Find(w.Config.Name); errors.Is(gone, container.ErrNotExist) {
+		return w.Containers.Create(w.Config)
+	}
+	return nil, err
 }
 
 // complete adds to the record what is to be made for the container, so that it is

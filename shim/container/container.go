@@ -71,7 +71,7 @@ func OpenDir(dir string) (*Container, error) {
 	if !isID(id) || last != containersDir {
 		return nil, fmt.Errorf("%s: it is no container's directory", dir)
 	}
-	c := (&Store{filepath.Clean(root)}).container(id)
+	c := (&Store{root: filepath.Clean(root)}).container(id)
 	return c, c.Reload()
 }
 

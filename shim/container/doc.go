@@ -16,9 +16,9 @@
 // it to whoever removes what the killed process left. A name is a container's
 // when the container says so too; other links are left over, and give way.
 //
-// A state that says running while no supervisor lives is repaired when it is
-// read. What a killed supervisor left to clean up is done by whoever locks the
-// container next.
+// A supervisor's file is empty when nothing is left of what one did. Where it is not,
+// and nobody has it locked, the supervisor was killed with its keeper: whoever looks
+// at the container next ends what runs on, and the state says so (Store.MendBy).
 //
 // The package is not for processes, bundles, networks and volumes: it knows their
 // places and what was asked for.

@@ -87,8 +87,17 @@ var boot = sync.OnceValue(func() string {
 
 // State reads what became of the container. One that is said to run without a
 // supervisor has exited: the machine was started anew, or the supervisor and its
-// keeper were killed. ErrNotExist: it has been removed, or is not whole yet.
+// keeper were killed; what they left ends by it, see [Store.MendBy]. ErrNotExist: it
+// has been removed, or is not whole yet.
 func (c *Container) State() (State, error) {
+	if c.store.mend != nil && c.left() {
+		return c.mended()
+	}
+	return c.seen()
+}
+
+// seen is the state for those who clean up nothing.
+func (c *Container) seen() (State, error) {
 	s, err := c.readState()
 	if err != nil || !s.Alive() || s.Boot == boot() && c.Supervised() {
 		return s, err

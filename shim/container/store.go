@@ -17,7 +17,10 @@ import (
 )
 
 // Store keeps containers below a root directory, beside the images.
-type Store struct{ root string }
+type Store struct {
+	root string
+	mend func(*Locked, State) error // see MendBy
+}
 
 // The parts of the store and of a container.
 const (
@@ -38,7 +41,7 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root}
+	s := &Store{root: root}
 	for _, dir := range []string{root, s.path(), s.path(namesDir)} {
 		if err := passable(dir); err != nil {
 			return nil, fmt.Errorf("opening the store of containers: %w", err)
@@ -196,10 +199,18 @@ func (s *Store) whole(id string) (*Container, error) {
 }
 
 // Find finds a container by its ID, its name, or the beginning of its ID, in this
-// order, as Docker does.
+// order, as Docker does. What a killed supervisor left of it ends by it.
 //
 // Errors: ErrNotExist, ErrAmbiguous.
 func (s *Store) Find(ref string) (*Container, error) {
+	c, err := s.find(ref)
+	if err == nil && s.mend != nil && c.left() {
+		_, err = c.mended()
+	}
+	return c, err
+}
+
+func (s *Store) find(ref string) (*Container, error) {
 	name := strings.TrimPrefix(ref, "/") // Compat(moby): as inspect prints them
 	if CheckName(name) != nil {
 		return nil, &NotFoundError{ref}

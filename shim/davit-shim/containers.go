@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,28 @@ func (p *program) containers() (*container.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return container.Open(root)
+	s, err := container.Open(root)
+	if err == nil {
+		s.MendBy(mend)
+	}
+	return s, err
+}
+
+// mend ends what runs on of a container whose supervisor was killed with its keeper:
+// nobody hears it, nor how it would end. One that was to be removed at its end goes.
+// Compat(containerd): it kills the tasks of a shim that has died.
+func mend(l *container.Locked, was container.State) error {
+	err := assembly.CleanUp(context.Background(), l.Container)
+	if err == nil && was.Alive() {
+		note(l.Container, "die", map[string]string{"exitCode": strconv.Itoa(container.LostExitCode)})
+	}
+	if err != nil || !l.Config.AutoRemove {
+		return err
+	}
+	if err = assembly.Remove(context.Background(), l, assembly.RemoveVolumes); err == nil {
+		note(l.Container, "destroy", nil)
+	}
+	return err
 }
 
 // container finds a container by its name or ID.

@@ -98,35 +98,53 @@ func noted(notes string) (*os.File, error) {
 }
 
 // namespaceOf is the user namespace of the process with a number and a start, if it
-// lives and its user namespace is one of this user's, directly below this one.
+// lives and its user namespace is one of this user's, directly below this one; or the
+// one there that its own is below.
 func namespaceOf(pid int, start string) *os.File {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
 	if err != nil {
 		return nil
 	}
-	if now, err := startOf(pid); err != nil || now != start || !ownBelow(ns) {
+	if now, err := startOf(pid); err != nil || now != start {
 		ns.Close()
 		return nil
 	}
-	return ns
+	return ownAbove(ns)
 }
 
-// ownBelow tells whether a user namespace was made by this user in this one.
-func ownBelow(ns *os.File) bool {
+// ownAbove is the user namespace directly below this program's that another one is, or
+// is below; nil where that is not this user's. It closes what it does not return.
+func ownAbove(ns *os.File) *os.File {
+	var own unix.Stat_t
+	if unix.Stat("/proc/self/ns/user", &own) != nil {
+		ns.Close()
+		return nil
+	}
+	for {
+		fd, err := unix.IoctlRetInt(int(ns.Fd()), unix.NS_GET_PARENT)
+		if err != nil { // none is above that this program may see
+			ns.Close()
+			return nil
+		}
+		parent := os.NewFile(uintptr(fd), "user")
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Ino == own.Ino && st.Dev == own.Dev {
+			parent.Close()
+			return owned(ns)
+		}
+		ns.Close()
+		ns = parent
+	}
+}
+
+// owned is the namespace if this user made it.
+func owned(ns *os.File) *os.File {
 	owner, err := unix.IoctlGetUint32(int(ns.Fd()), unix.NS_GET_OWNER_UID)
-	if err != nil || int(owner) != os.Geteuid() {
-		return false
+	if err == nil && int(owner) == os.Geteuid() {
+		return ns
 	}
-	fd, err := unix.IoctlRetInt(int(ns.Fd()), unix.NS_GET_PARENT)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var parent, own unix.Stat_t
-	if unix.Fstat(fd, &parent) != nil || unix.Stat("/proc/self/ns/user", &own) != nil {
-		return false
-	}
-	return parent.Ino == own.Ino && parent.Dev == own.Dev
+	ns.Close()
+	return nil
 }
 
 // startOf is when a process started, as /proc has it.

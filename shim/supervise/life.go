@@ -66,6 +66,9 @@ func (s *supervisor) launch() {
 		}
 		s.engine.Create(s.create(), func(pid int, err error) {
 			s.first.started()
+			if err == nil {
+				err = noteProcess(s.c, pid) // whoever ends it, if nobody else lives, has to enter its namespace
+			}
 			if err != nil {
 				s.failed(err)
 				return
@@ -338,12 +341,20 @@ func (s *supervisor) finish() {
 	}
 	os.Remove(s.c.Run())
 	s.c.Store().TidyRun()
+	s.unmark()
 	s.keeper.Drop(lockKey)
 	container.Unsupervise(s.locked) // at once: the keeper takes its time
 	for _, w := range s.ends {
 		w.tell(struct{}{})
 	}
 	s.leave()
+}
+
+// unmark says that nothing is left to be cleaned up.
+func (s *supervisor) unmark() {
+	if err := container.End(s.locked); err != nil {
+		s.warn(err.Error())
+	}
 }
 
 // leave ends the supervisor when nobody is connected any more: they may have to

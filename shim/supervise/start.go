@@ -97,7 +97,7 @@ func launch(c *container.Container, o StartOptions) (*Client, error) {
 		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Exits: filepath.Join(c.Run(), exitsName),
 	})
 	if err == nil {
-		err = noteKeeper(c, pid)
+		err = noteProcess(c, pid)
 	}
 	if err != nil {
 		client.Close()
@@ -106,9 +106,9 @@ func launch(c *container.Container, o StartOptions) (*Client, error) {
 	return client, nil
 }
 
-// noteKeeper notes the keeper of a user's container, whose user namespace others of
-// his programs are to join. It may have ended already.
-func noteKeeper(c *container.Container, pid int) error {
+// noteProcess notes the keeper, or the first process, of a user's container, whose user
+// namespace others of his programs are to join. It may have ended already.
+func noteProcess(c *container.Container, pid int) error {
 	err := rootless.Note(container.Notes(c.Store().Root()), pid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

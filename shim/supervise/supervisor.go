@@ -115,6 +115,7 @@ func (s *supervisor) giveUp(cause error) error {
 	}
 	s.state.Error, s.state.ExitCode = cause.Error(), otherFailure
 	s.save()
+	s.unmark()
 	for key := range s.keeper.Kept {
 		s.keeper.Drop(key)
 	}
@@ -197,6 +198,9 @@ func (s *supervisor) lock() error {
 		return err
 	}
 	s.locked = f
+	if err := container.Begin(f); err != nil {
+		return err
+	}
 	return s.keeper.Keep(lockKey, f)
 }
 
