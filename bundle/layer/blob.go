@@ -64,7 +64,7 @@ func Open(ctx context.Context, r io.Reader, want Blob) (*Reader, error) {
 	reader.sum = newSummer(sums, diffID)
 	go func() {
 		out := &fanOut{ctx: ctx, pool: newPool(inFlight + 3), to: []chan<- *block{blocks, sums}}
-		reader.decode <- decompress(out, src)
+		reader.decode <- expand(out, src)
 		out.close()
 		src.drain()
 	}()

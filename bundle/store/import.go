@@ -8,7 +8,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/internal/decompress"
+	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // copyArchive decompresses a tar archive into w. What is none is refused.

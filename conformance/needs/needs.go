@@ -60,7 +60,7 @@ func absent(t testing.TB, what, debianPackage string, err error) {
 // packages are those whose name is not their program's.
 var packages = map[string]string{
 	"busybox": "busybox-static", "newuidmap": "uidmap", "newgidmap": "uidmap", "ip": "iproute2", "ps": "procps",
-	"pasta": "passt", "setpriv": "util-linux", "unshare": "util-linux", "script": "bsdutils",
+	"pasta": "passt", "pzstd": "zstd", "setpriv": "util-linux", "unshare": "util-linux", "script": "bsdutils",
 	"dockerd": "docker.io", "docker": "docker.io", "ctr": "containerd", "true": "coreutils", "sleep": "coreutils",
 	"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu", "x86_64-linux-gnu-gcc": "gcc", "qemu-aarch64-static": "qemu-user-static",
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/layout"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/internal/decompress"
+	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // manifestFile lists the images of an archive of `docker save`.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/internal/decompress"
+	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // seekable is f itself, or a copy of it that is not compressed. f is closed

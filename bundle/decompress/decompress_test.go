@@ -3,6 +3,7 @@ package decompress
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os/exec"
 	"strings"
@@ -40,7 +41,7 @@ func TestCopy(t *testing.T) {
 		command []string
 	}{
 		{Plain, []string{"cat"}}, {Gzip, []string{"gzip", "-c"}}, {Zstd, []string{"zstd", "-c"}},
-		{Bzip2, []string{"bzip2", "-c"}}, {Xz, []string{"xz", "-9", "-c"}}, {Xz, []string{"xz", "-T2", "--block-size=65536", "-c"}},
+		{Bzip2, []string{"bzip2", "-c"}}, {Xz, []string{"xz", "-9", "-c"}}, {Zstd, []string{"pzstd", "-c"}}, {Xz, []string{"xz", "-T2", "--block-size=65536", "-c"}},
 	} {
 		t.Run(strings.Join(test.command, " "), func(t *testing.T) {
 			raw := compressed(t, want, test.command[0], test.command[1:]...)
@@ -50,6 +51,10 @@ func TestCopy(t *testing.T) {
 			var out bytes.Buffer
 			if err := Copy(&out, iotest.HalfReader(bytes.NewReader(raw))); err != nil || !bytes.Equal(out.Bytes(), want) {
 				t.Errorf("%d bytes of %d, %v", out.Len(), len(want), err)
+			}
+			r := NewReader(bytes.NewReader(raw))
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want) || r.Close() != nil {
+				t.Errorf("read, it has %d bytes of %d, %v", len(got), len(want), err)
 			}
 			if test.format == Plain {
 				return
@@ -82,6 +87,32 @@ func changed(raw []byte) []byte {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestReaderThatIsClosed: what it did not read does not keep it.
+func TestReaderThatIsClosed(t *testing.T) {
+	raw := compressed(t, data(), "gzip", "-c")
+	r := NewReader(io.MultiReader(bytes.NewReader(raw), endless{}))
+	if _, err := r.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	if _, err := r.Read(make([]byte, 10)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("after it was closed: %v", err)
+	}
+}
+
+// endless are zeros.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestUnknown: what cannot be decompressed is named.
+func TestUnknown(t *testing.T) {
+	err := Copy(io.Discard, strings.NewReader("\x04\x22\x4d\x18 and more"))
+	if !errors.Is(err, ErrFormat) || !strings.HasPrefix(err.Error(), "lz4: ") {
+		t.Errorf("got %v", err)
+	}
+}
 
 // A stream that asks for more memory than there should be is refused.
 func TestBoundedMemory(t *testing.T) {

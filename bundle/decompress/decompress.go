@@ -1,13 +1,15 @@
-// Package decompress copies streams that may be compressed, as archives of
-// images are.
+// Package decompress tells how a stream is compressed and decompresses it, in this
+// process: archives of images, and of files.
 //
-// It is not for layers, whose digests are computed on the way: see package layer.
+// It is not for layers, whose digests are computed on the way, and which may not be
+// compressed in all these ways: see package layer.
 package decompress
 
 import (
 	"bufio"
 	"compress/bzip2"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -26,23 +28,26 @@ const (
 	Zstd  Format = "zstd"
 	Bzip2 Format = "bzip2"
 	Xz    Format = "xz"
+	Lz4   Format = "lz4" // which [Copy] refuses by its name
 )
 
 // HeadSize is how many bytes tell a format.
 const HeadSize = 6
 
 // Detect tells a format by the first bytes.
-// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1; the formats' own.
+// Source: RFC 1952, section 2.3.1; RFC 8878, sections 3.1.1 and 3.1.2; the formats' own.
 func Detect(head []byte) Format {
 	switch {
 	case len(head) >= 2 && string(head[:2]) == "\x1f\x8b":
 		return Gzip
-	case len(head) >= 4 && string(head[:4]) == "\x28\xb5\x2f\xfd":
-		return Zstd
+	case len(head) >= 4 && (string(head[:4]) == "\x28\xb5\x2f\xfd" || head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18"):
+		return Zstd // or a frame without data, with which pzstd and zstd:chunked may begin
 	case len(head) >= 4 && string(head[:3]) == "BZh" && '1' <= head[3] && head[3] <= '9':
 		return Bzip2
 	case len(head) >= HeadSize && string(head[:HeadSize]) == "\xfd7zXZ\x00":
 		return Xz
+	case len(head) >= 4 && string(head[:4]) == "\x04\x22\x4d\x18":
+		return Lz4
 	}
 	return Plain
 }
@@ -50,13 +55,16 @@ func Detect(head []byte) Format {
 // ErrDamaged says that it is the stream's fault.
 var ErrDamaged = errors.New("damaged stream")
 
+// ErrFormat says that it is compressed in a way that nothing here knows.
+var ErrFormat = errors.New("not a compression that is known here [gzip, zstd, bzip2 and xz are]")
+
 // maxWindow bounds the memory that a zstd or xz stream may ask for: what `zstd
 // --ultra -22`, `zstd --long` and `xz -9` need.
 const maxWindow = 128 << 20
 
 // Copy decompresses src into dst.
 //
-// Errors: [ErrDamaged], those of src and dst.
+// Errors: [ErrDamaged], [ErrFormat], those of src and dst.
 func Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 1<<20)
 	head, err := in.Peek(HeadSize)
@@ -73,9 +81,21 @@ func Copy(dst io.Writer, src io.Reader) error {
 		return read(dst, in, func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
 	case Xz:
 		return read(dst, in, func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxWindow) })
+	case Lz4:
+		return fmt.Errorf("%s: %w", Lz4, ErrFormat)
 	}
 	_, err = io.Copy(dst, in)
 	return err
+}
+
+// NewReader reads src decompressed. It is to be closed, also before its end; src may
+// still be read from for a moment then.
+//
+// Errors of reading: those of [Copy].
+func NewReader(src io.Reader) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(Copy(w, src)) }()
+	return r
 }
 
 // read copies what a decompressor reads. What is wrong, and neither src's fault nor
