@@ -8,7 +8,7 @@
 //	DIR/bundle.json   the record
 //
 // The record is written first, so that whatever a killed process left can be
-// removed. A hold in the store keeps the image while the bundle is there.
+// removed, and once more at the end, when all of it is known. A hold in the store keeps the image while the bundle is there.
 //
 // It is not for running bundles.
 package bundledir

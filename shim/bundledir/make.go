@@ -212,7 +212,7 @@ func (b *Bundle) makeRootfs(ctx context.Context, w Wanted) error {
 		return err
 	}
 	b.Lower = layers.Dirs
-	if err := errors.Join(b.save(), os.Mkdir(b.Rootfs(), 0o755)); err != nil {
+	if err := os.Mkdir(b.Rootfs(), 0o755); err != nil {
 		return errors.Join(err, layers.Close())
 	}
 	if b.Form == Plain {
