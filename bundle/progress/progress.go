@@ -24,8 +24,10 @@ const (
 	Unpacking Phase = "unpacking"
 	// Unpacked: the layer is there, verified.
 	Unpacked Phase = "unpacked"
-	// Writing: bytes of a blob are being written somewhere else.
+	// Writing: bytes of a blob are being written or sent somewhere else.
 	Writing Phase = "writing"
+	// Written: the blob is there too.
+	Written Phase = "written"
 	// Retrying: the connection broke; what is there already is kept.
 	Retrying Phase = "retrying"
 )

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"io"
 
+	"github.com/davit-containers/davit/bundle/decompress"
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // copyArchive decompresses a tar archive into w. What is none is refused.

@@ -34,7 +34,7 @@ func newBars(w io.Writer) *bars {
 // finished are the phases after which a bar is full. Another phase of the same
 // layer begins it anew.
 func finished(p progress.Phase) bool {
-	return p == progress.Exists || p == progress.Downloaded || p == progress.Unpacked
+	return p == progress.Exists || p == progress.Downloaded || p == progress.Unpacked || p == progress.Written
 }
 
 func (b *bars) show(e progress.Event, first bool) {

@@ -11,10 +11,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/davit-containers/davit/bundle/decompress"
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/layout"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // manifestFile lists the images of an archive of `docker save`.

@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/bundle/decompress"
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/internal/cancel"
-	"github.com/davit-containers/davit/bundle/decompress"
 )
 
 // seekable is f itself, or a copy of it that is not compressed. f is closed

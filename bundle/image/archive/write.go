@@ -94,10 +94,12 @@ func (w *writer) blobs(ctx context.Context, items []layout.Found, report progres
 		if err := w.header(layout.BlobPath(b.Descriptor.Digest), b.Descriptor.Size); err != nil {
 			return err
 		}
-		count := &progress.Counter{Func: report, Event: progress.Event{Phase: progress.Writing, Layer: b.Descriptor.Digest.String(), Total: b.Descriptor.Size}}
-		if err := b.Copy(ctx, io.MultiWriter(w.tar, count)); err != nil {
+		event := progress.Event{Phase: progress.Writing, Layer: b.Descriptor.Digest.String(), Total: b.Descriptor.Size}
+		if err := b.Copy(ctx, io.MultiWriter(w.tar, &progress.Counter{Func: report, Event: event})); err != nil {
 			return err
 		}
+		event.Phase, event.Done = progress.Written, event.Total
+		report.Report(event)
 	}
 	return nil
 }

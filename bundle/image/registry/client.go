@@ -3,14 +3,12 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/progress"
@@ -26,7 +24,7 @@ type Options struct {
 	// Patience is how long a download that broke off is tried again without a byte
 	// coming. 0: a minute.
 	Patience time.Duration
-	// Progress is told of downloads that go on.
+	// Progress is told of downloads that go on, and of how far layers were sent.
 	Progress progress.Func
 }
 
@@ -59,27 +57,6 @@ func (c *Client) Image(ctx context.Context, name image.Name, platform v1.Platfor
 		return nil, err
 	}
 	return image.ResolveDocument(ctx, r, d, raw, platform)
-}
-
-// Push writes an image to the registry of a name. Mirrors are not asked.
-func (c *Client) Push(ctx context.Context, img v1.Image, name image.Name) error {
-	places, err := c.o.Config.places(name)
-	if err != nil {
-		return err
-	}
-	origin := places[len(places)-1]
-	rt, err := origin.connect(ctx, c.o.Keychain, "push,pull")
-	if err != nil {
-		return err
-	}
-	repo, err := origin.repo()
-	if err != nil {
-		return err
-	}
-	if err := remote.Write(repo.Tag(name.Tag()), img, remote.WithContext(ctx), remote.WithTransport(rt)); err != nil {
-		return fmt.Errorf("pushing %s: %w", name, oneLine(err))
-	}
-	return nil
 }
 
 // places are where a name's repository is: its registry's mirrors, then the

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/progress"
 )
 
 // serve runs a registry on loopback, with something in front of it.
@@ -104,6 +106,38 @@ func TestPushAndPull(t *testing.T) {
 	}
 	if err := pull(t, c, name(t, n.Repository()+":2")); !errors.Is(err, image.ErrNotFound) {
 		t.Errorf("a tag that is not there: got %v, want ErrNotFound", err)
+	}
+}
+
+// TestProgressOfAPush: each layer is told to its end, and the second time that it is
+// there.
+func TestProgressOfAPush(t *testing.T) {
+	server := serve(t, nil)
+	var mu sync.Mutex
+	told := map[progress.Phase][]int64{}
+	o := Options{Progress: func(e progress.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		told[e.Phase] = append(told[e.Phase], e.Done)
+	}}
+	c, n, img := pushed(t, server, o)
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := layers[0].Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told[progress.Written]) != len(layers) || !slices.Contains(told[progress.Writing], size) || len(told[progress.Exists]) > 0 {
+		t.Errorf("of %d layers, the first of %d bytes, it told %v", len(layers), size, told)
+	}
+	clear(told)
+	if err := c.Push(t.Context(), img, n); err != nil {
+		t.Fatal(err)
+	}
+	if len(told[progress.Exists]) != len(layers) || len(told) != 1 {
+		t.Errorf("the second time it told %v", told)
 	}
 }
 
