@@ -130,7 +130,9 @@ func (m *page) commands(list []*cobra.Command) {
 		m.section("COMMANDS", "")
 	}
 	for _, c := range list {
-		m.item(bold(c.Name()), sentence(c.Short))
+		if !c.Hidden {
+			m.item(bold(c.Name()), sentence(c.Short))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,6 +26,18 @@ func (p *program) group(word, short, long string, builds ...func(*program) *cobr
 		p.adopt(cmd, build(p))
 	}
 	return cmd
+}
+
+// also lets a group know commands that stand by themselves, by Docker's words for them
+// there: "image ls" is images. Help lists them where they stand.
+func (p *program) also(group *cobra.Command, words map[string]func(*program) *cobra.Command) *cobra.Command {
+	for word, build := range words {
+		cmd := build(p)
+		_, arguments, _ := strings.Cut(cmd.Use, " ")
+		cmd.Use, cmd.Hidden = strings.TrimSpace(word+" "+arguments), true
+		p.adopt(group, cmd)
+	}
+	return group
 }
 
 // adopt adds a command to its parent, with what every command has.

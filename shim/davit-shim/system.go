@@ -9,12 +9,30 @@ func (p *program) systemCommand() *cobra.Command {
 
 // imageCommand is davit-shim image: its other words are commands of their own.
 func (p *program) imageCommand() *cobra.Command {
-	return p.group("image", "look after images", "All but prune is a command of its own: images, pull, rmi.", (*program).imagePruneCommand)
+	group := p.group("image", "look after images", `All but prune is a command of its own, such as images and rmi, and is known here too by
+the words of docker image: build, history, import, inspect, load, ls, pull, push, rm,
+save and tag.`, (*program).imagePruneCommand)
+	return p.also(group, map[string]func(*program) *cobra.Command{
+		"build": (*program).buildCommand, "history": (*program).historyCommand, "import": (*program).importCommand,
+		"inspect": inspectOf("image"), "load": (*program).loadCommand, "ls": (*program).imagesCommand,
+		"list": (*program).imagesCommand, "pull": (*program).pullCommand, "push": (*program).pushCommand,
+		"rm": (*program).rmiCommand, "remove": (*program).rmiCommand, "save": (*program).saveCommand, "tag": (*program).tagCommand,
+	})
 }
 
 // containerCommand is davit-shim container: its other words are commands of their own.
 func (p *program) containerCommand() *cobra.Command {
-	return p.group("container", "look after containers", "All but prune is a command of its own: ps, run, rm.", (*program).containerPruneCommand)
+	group := p.group("container", "look after containers", `All but prune is a command of its own, such as ps and run, and is known here too by
+the words of docker container, of which ls is ps.`, (*program).containerPruneCommand)
+	return p.also(group, map[string]func(*program) *cobra.Command{
+		"attach": (*program).attachCommand, "commit": (*program).commitCommand, "cp": (*program).cpCommand, "create": (*program).createCommand,
+		"diff": (*program).diffCommand, "exec": (*program).execCommand, "export": (*program).exportCommand, "inspect": inspectOf("container"),
+		"kill": (*program).killCommand, "logs": (*program).logsCommand, "ls": (*program).psCommand, "list": (*program).psCommand,
+		"ps": (*program).psCommand, "pause": (*program).pauseCommand, "port": (*program).portCommand, "rename": (*program).renameCommand,
+		"restart": (*program).restartCommand, "rm": (*program).rmCommand, "remove": (*program).rmCommand, "run": (*program).runCommand,
+		"start": (*program).startCommand, "stats": (*program).statsCommand, "stop": (*program).stopCommand, "top": (*program).topCommand,
+		"unpause": (*program).unpauseCommand, "update": (*program).updateCommand, "wait": (*program).waitCommand,
+	})
 }
 
 // builderCommand is davit-shim builder.
@@ -78,4 +96,13 @@ since).`,
 	}
 	c.add(cmd)
 	return cmd
+}
+
+// inspectOf is inspect of one type alone.
+func inspectOf(what string) func(*program) *cobra.Command {
+	return func(p *program) *cobra.Command {
+		cmd := p.inspectCommand()
+		_ = cmd.Flags().Set("type", what) // which is one of its words
+		return cmd
+	}
 }
