@@ -42,6 +42,10 @@ func (e *Engine) recover() error {
 // task goes on with one container.
 func (r *recovery) task(number int, file *os.File) {
 	records, err := readJournal(file)
+	var j *journal
+	if err == nil {
+		j, err = resumeJournal(file, records[0].Create.Bundle)
+	}
 	if err != nil {
 		r.engine.Log("error", err.Error())
 		r.engine.Keeper.Drop(key(number, journalKey))
@@ -50,7 +54,9 @@ func (r *recovery) task(number int, file *os.File) {
 	}
 	t := r.engine.newTask(records[0].Create)
 	t.init.number = number
-	t.journal = &journal{file, journalPath(t.create.Bundle)}
+	t.journal = j
+	t.keepJournal()
+	j.shorten()
 	for _, record := range records {
 		t.replay(&record)
 	}

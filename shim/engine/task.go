@@ -49,6 +49,7 @@ func (e *Engine) Create(c *Create, done func(pid int, err error)) {
 	t := e.newTask(c)
 	var err error
 	if t.journal, err = newJournal(c.Bundle); err == nil {
+		t.keepJournal()
 		err = t.journal.add(record{Kind: recordCreate, Create: c, Number: t.init.number})
 	}
 	if err != nil {
@@ -73,6 +74,12 @@ func (e *Engine) Create(c *Create, done func(pid int, err error)) {
 		done(b.pid, nil)
 		t.init.settle(created)
 	})
+}
+
+// keepJournal has the keeper follow the journal.
+func (t *task) keepJournal() {
+	t.journal.warn = t.engine.warn
+	t.journal.keep = func(f *os.File) error { return t.engine.Keeper.Keep(key(t.init.number, journalKey), f) }
 }
 
 // make does what takes time of a creation. What it returns is there also with
