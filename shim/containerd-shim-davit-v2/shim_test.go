@@ -109,6 +109,9 @@ type pod struct {
 
 	terminal bool // the containers' processes have one
 	debug    bool // the supervisor has a socket for questions
+
+	events string       // the socket that takes events
+	shim   *api.Options // the supervisor's own
 }
 
 // newPod starts a supervisor for a first bundle.
@@ -181,6 +184,10 @@ func (p *pod) start(id string) string {
 	params := &api.BootstrapParams{InstanceID: id, Namespace: "test", SocketDir: filepath.Join(p.dir, "s")}
 	if p.debug {
 		params.LogLevel = api.LogDebug
+	}
+	params.ContainerdTtrpcAddress = p.events
+	if p.shim != nil {
+		params.Extensions = []api.Extension{{Value: protobuf.Pack(api.OptionsName, p.shim)}}
 	}
 	cmd.Stdin = bytes.NewReader(protobuf.Marshal(params))
 	out, err := cmd.CombinedOutput()
