@@ -66,12 +66,16 @@ func (m *machine) clean() {
 		m.t.Error(err)
 	}
 	for _, c := range list {
+		pid, missing := m.supervisor(c)
 		client, err := Dial(c)
 		if err == nil {
 			now := time.Duration(0)
 			client.Stop(context.Background(), StopOptions{Signal: unix.SIGKILL, Timeout: &now})
 			client.End(context.Background())
 			client.Close()
+		}
+		if missing == nil {
+			m.awaitEnd(pid, 10_000) // it writes to the test's directory
 		}
 		free(c)
 		m.sawErrors(c)
