@@ -91,9 +91,10 @@ func (m *maker) sysctls() error {
 }
 
 // defaultSysctls let every user of the container have low ports and ping.
-// Compat(moby): its default for networks of a container's own.
+// Compat(moby): its default for networks of a container's own. A user namespace, the
+// container's or one that it is made in, lacks most of these groups.
 func (m *maker) defaultSysctls() map[string]string {
-	if m.shared(specs.NetworkNamespace) || m.inUserNamespace() {
+	if m.shared(specs.NetworkNamespace) || m.inUserNamespace() || m.o.Rootless {
 		return nil
 	}
 	return map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}

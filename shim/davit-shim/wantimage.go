@@ -44,6 +44,9 @@ func (p *program) imageFor(ctx context.Context, s *store.Store, c *creation, ref
 		if err == nil && suits(img, platform) {
 			return img, nil
 		}
+		if err == nil && c.pull == pullNever {
+			err = mismatch(ref, img, platform)
+		}
 		if err != nil && !errors.Is(err, image.ErrNotFound) || c.pull == pullNever {
 			return nil, err
 		}
@@ -62,6 +65,14 @@ func (p *program) imageFor(ctx context.Context, s *store.Store, c *creation, ref
 func suits(img *store.Image, platform v1.Platform) bool {
 	c := img.Config()
 	return platform.OS == "" || c.OS == platform.OS && c.Architecture == platform.Architecture && (platform.Variant == "" || c.Variant == platform.Variant)
+}
+
+// mismatch is what is wrong with an image that is for another platform.
+// Compat(moby): its words.
+func mismatch(ref string, img *store.Image, wanted v1.Platform) error {
+	c := img.Config()
+	actual := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
+	return fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", ref, wanted, actual)
 }
 
 // fetchFor fetches an image that is missing.
