@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -61,10 +62,7 @@ func (m *making) answer(talk *conversation, s *plan.Step) (done bool, err error)
 	case plan.OpConsole:
 		return false, m.answerFile(talk, plan.SyncConsole, m.passConsole)
 	case plan.OpSeccomp:
-		if s.Args[2].Int == 0 {
-			return false, nil
-		}
-		return false, m.answerFile(talk, plan.SyncSeccomp, m.passListener)
+		return false, m.answerListener(talk, s.Args[2].Int)
 	case plan.OpReady:
 		if err := m.limitNow(); err != nil {
 			return true, err
@@ -205,6 +203,39 @@ func (m *making) answerFile(talk *conversation, name string, pass func(*os.File)
 		return fmt.Errorf("talking to the stage: sync %s came with %d descriptors", name, len(said.files))
 	}
 	if err := pass(said.files[0]); err != nil {
+		return err
+	}
+	return talk.proceed()
+}
+
+// answerListener hands on the listener of a filter that notifies, which comes
+// with the sync, or is to be taken from the stage.
+func (m *making) answerListener(talk *conversation, how int64) error {
+	switch how {
+	case plan.ListenerSent:
+		return m.answerFile(talk, plan.SyncSeccomp, m.passListener)
+	case plan.ListenerTaken:
+		return m.takeListener(talk)
+	}
+	return nil
+}
+
+func (m *making) takeListener(talk *conversation) error {
+	said, err := talk.expect("sync", "")
+	if err != nil {
+		return err
+	}
+	said.close()
+	number, err := strconv.Atoi(strings.TrimPrefix(said.text, plan.SyncSeccomp+" "))
+	if err != nil {
+		return fmt.Errorf("talking to the stage: sync %q has no descriptor's number", said.text)
+	}
+	listener, err := sys.PidfdTake(m.stage.Pidfd, number)
+	if err != nil {
+		return fmt.Errorf("taking the seccomp listener: %w [a filter that notifies of sendmsg needs CAP_SYS_PTRACE]", err)
+	}
+	defer listener.Close()
+	if err := m.passListener(listener); err != nil {
 		return err
 	}
 	return talk.proceed()

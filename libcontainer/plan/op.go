@@ -93,6 +93,13 @@ const (
 	rootOnHost   = 3 // made private itself: the mounts below it are in the runtime's mount namespace
 )
 
+// Values of the seccomp operation's notify argument; rights.c has the same.
+const (
+	ListenerNone  = 0 // the filter notifies of nothing
+	ListenerSent  = 1 // its listener comes with the sync
+	ListenerTaken = 2 // the sync has its number, by which the parent takes it
+)
+
 // definition gives an operation its name, the kinds of its arguments and
 // their names, in order.
 type definition struct {

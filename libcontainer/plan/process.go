@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -256,7 +257,25 @@ func (c *compiler) lateSeccomp(*specs.Process) error {
 
 func (c *compiler) seccomp() {
 	f := c.opts.Seccomp
-	c.do("loading the seccomp filter", OpSeccomp, raw(f.Program), num(f.Flags), truth(f.Notify))
+	c.do("loading the seccomp filter", OpSeccomp, raw(f.Program), num(f.Flags), num(c.listener()))
+}
+
+// listener says how the parent gets it. Where the filter notifies of sendmsg(2),
+// the stage would wait for an answer before there is anybody to give one.
+// Compat(runc): it takes the descriptor. bypass4netns has such a filter.
+func (c *compiler) listener() int {
+	l := c.spec.Linux.Seccomp
+	switch {
+	case !c.opts.Seccomp.Notify:
+		return ListenerNone
+	case l != nil && slices.ContainsFunc(l.Syscalls, notifiesOfSending):
+		return ListenerTaken
+	}
+	return ListenerSent
+}
+
+func notifiesOfSending(rule specs.LinuxSyscall) bool {
+	return rule.Action == specs.ActNotify && slices.Contains(rule.Names, "sendmsg")
 }
 
 // exec is the last step.

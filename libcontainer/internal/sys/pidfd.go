@@ -89,6 +89,19 @@ func PidfdWait(pidfd *os.File) (Exit, error) {
 	return info.exit(), nil
 }
 
+// PidfdTake returns a copy of a descriptor of the process behind pidfd, by its
+// number there. EPERM: this process may not trace that one.
+//
+// Linux 5.6: pidfd_getfd(2).
+func PidfdTake(pidfd *os.File, number int) (*os.File, error) {
+	fd, err := unix.PidfdGetfd(int(pidfd.Fd()), number, 0)
+	runtime.KeepAlive(pidfd)
+	if err != nil {
+		return nil, os.NewSyscallError("pidfd_getfd", err)
+	}
+	return os.NewFile(uintptr(fd), "taken"), nil
+}
+
 // PidfdPoll waits until the process behind pidfd, a child or not, has ended,
 // but no longer than timeout; a negative timeout is no limit.
 func PidfdPoll(pidfd *os.File, timeout time.Duration) (exited bool, err error) {
