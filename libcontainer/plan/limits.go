@@ -152,14 +152,18 @@ func (c *compiler) memory(*specs.Process) error {
 // maxNode is more than any kernel is built for (CONFIG_NODES_SHIFT 10).
 const maxNode = 1023
 
-// listMask turns "0-3,7" into bits, whole words of 8 bytes.
+// listMask turns "0-3,7" into bits, whole words of 8 bytes. Empty elements are
+// passed over, as package spec does.
 func listMask(text string, most int) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}
 	mask := make([]byte, (most+1)/8)
 	for _, part := range strings.Split(text, ",") {
-		from, to, ranged := strings.Cut(strings.TrimSpace(part), "-")
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		from, to, ranged := strings.Cut(part, "-")
 		first, err := strconv.Atoi(from)
 		last := first
 		if err == nil && ranged {

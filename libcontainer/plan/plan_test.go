@@ -174,9 +174,11 @@ func TestSysctlPath(t *testing.T) {
 }
 
 func TestListMask(t *testing.T) {
-	mask, err := listMask("0-1,3", maxNode)
-	if err != nil || mask[0] != 0b1011 || len(mask)%8 != 0 {
-		t.Errorf("mask is %x, %v", mask[:1], err)
+	for _, list := range []string{"0-1,3", " 0-1 , 3", "0-1,,3,"} { // as package spec takes them
+		mask, err := listMask(list, maxNode)
+		if err != nil || len(mask)%8 != 0 || mask[0] != 0b1011 {
+			t.Errorf("the mask of %q is %x, %v", list, mask, err)
+		}
 	}
 	for _, bad := range []string{"a", "3-1", "-1", "0-99999"} {
 		if _, err := listMask(bad, maxNode); err == nil {
