@@ -3,6 +3,7 @@ package hook
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -54,10 +55,13 @@ func failure(kind string, i int, path string, err error) error {
 	return fmt.Errorf("error running %s hook #%d: %s: %w", kind, i, path, err)
 }
 
+// longest is the most seconds that a time.Duration holds.
+const longest = math.MaxInt64 / int(time.Second)
+
 // runOne runs a hook within its timeout.
 func runOne(ctx context.Context, h *specs.Hook, state []byte, o Options) error {
 	if h.Timeout != nil {
-		limit := time.Duration(*h.Timeout) * time.Second
+		limit := time.Duration(min(*h.Timeout, longest)) * time.Second
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit,
 			fmt.Errorf("hook ran past specified timeout of %.1fs", limit.Seconds()))

@@ -3,6 +3,7 @@ package hook
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,6 +101,15 @@ func TestHookErrors(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
 		})
+	}
+}
+
+// A timeout is any number of seconds, also one that no duration holds.
+func TestLongTimeout(t *testing.T) {
+	for _, seconds := range []int{1 << 31, 1 << 34, math.MaxInt} {
+		if err := Run(t.Context(), "prestart", []specs.Hook{timeout(sh("sleep 0.1"), seconds)}, nil, Options{}); err != nil {
+			t.Errorf("%d seconds: %v", seconds, err)
+		}
 	}
 }
 
