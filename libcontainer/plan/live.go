@@ -67,7 +67,7 @@ func (l *live) mount(m *specs.Mount) error {
 		return err
 	}
 	switch {
-	case o.bind || m.Type == "bind":
+	case isBind(m, &o):
 		return l.bind(m, &o, dest)
 	case o.remount:
 		l.enter(0)

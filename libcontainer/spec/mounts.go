@@ -14,11 +14,12 @@ import (
 const maxMounts = 100_000
 
 // IsBind tells whether a mount is a bind mount: the options say it, whatever
-// the type.
+// the type; or the type does.
+// Compat(crun): the type alone.
 //
 // Spec: config.md#mounts
 func IsBind(m *specs.Mount) bool {
-	return slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
 func checkMounts(s *specs.Spec) *Error {
