@@ -56,7 +56,7 @@ func (m *making) answer(talk *conversation, s *plan.Step) (done bool, err error)
 	case plan.OpSync:
 		return false, m.answerSync(talk, s.Args[0].Str)
 	case plan.OpTakeTree:
-		return false, m.answerTree(talk, s.Args[0].Str)
+		return false, m.answerTree(talk, s)
 	case plan.OpFork:
 		return false, m.answerFork(talk)
 	case plan.OpConsole:

@@ -81,6 +81,19 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// A symbolic link is mounted itself, also where the tree is opened outside.
+func TestSourceNoFollow(t *testing.T) {
+	forEachUserNS(t, func(b *box) {
+		b.must(os.MkdirAll(filepath.Join(b.dir, "target"), 0o755))
+		link := filepath.Join(b.dir, "link")
+		b.must(os.Symlink("target", link))
+		b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/linked", Source: link, Options: []string{"bind", "src-nofollow"}})
+		if got := b.succeeds("readlink", "/linked"); got != "target" {
+			b.t.Errorf("the mount shows %q, want the link to target", got)
+		}
+	})
+}
+
 // What the caller ignores, as Python does SIGPIPE, the container does not.
 func TestSignalsAreNotInherited(t *testing.T) {
 	signal.Ignore(unix.SIGPIPE, unix.SIGUSR1)

@@ -15,7 +15,8 @@ import (
 
 // answerTree opens a mount tree for a stage that may not, in the stage's own
 // mount namespace, where what was mounted so far is part of it.
-func (m *making) answerTree(talk *conversation, name string) error {
+func (m *making) answerTree(talk *conversation, s *plan.Step) error {
+	name := s.Args[0].Str
 	if _, err := talk.expect("sync", name); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (m *making) answerTree(talk *conversation, name string) error {
 	}
 	f, err := m.trees.open(&tree, userns)
 	if err != nil {
-		return fmt.Errorf("mounting %s: %w", tree.Source, err)
+		return fmt.Errorf("%s: %w", s.Doing, err)
 	}
 	defer f.Close()
 	return talk.proceed(int(f.Fd()))
@@ -150,6 +151,9 @@ func openTree(tree *plan.Tree, userns *os.File) (*os.File, error) {
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	if tree.Recursive {
 		flags |= unix.AT_RECURSIVE
+	}
+	if tree.NoFollow {
+		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
 	fd, err := unix.OpenTree(unix.AT_FDCWD, tree.Source, flags)
 	if err != nil {

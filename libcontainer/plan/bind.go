@@ -84,7 +84,7 @@ func (c *compiler) parentTree(doing string, tree Tree) {
 // mapping sorts out the three ways to ask for an idmapped mount.
 // Spec: config.md#posix-platform-mounts
 func (c *compiler) mapping(source string, m *specs.Mount, o *mountOptions) (Tree, bool, error) {
-	tree := Tree{Source: source, Recursive: o.recursive, UIDMap: m.UIDMappings, GIDMap: m.GIDMappings, MapRecursive: o.ridmap}
+	tree := Tree{Source: source, Recursive: o.recursive, NoFollow: o.sourceNoFollow, UIDMap: m.UIDMappings, GIDMap: m.GIDMappings, MapRecursive: o.ridmap}
 	if o.idmapOption != "" {
 		if err := tree.parseOption(o.idmapOption, c.spec.Linux); err != nil {
 			return tree, false, &SpecError{"mounts: " + m.Destination, mountsSection, err.Error()}

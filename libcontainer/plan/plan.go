@@ -78,6 +78,7 @@ func (k FileKind) String() string {
 type Tree struct {
 	Source    string
 	Recursive bool
+	NoFollow  bool // Source may be a symbolic link, which is then mounted itself
 	// UIDMap and GIDMap idmap the tree; empty for none. With Container the
 	// container's own user namespace does.
 	UIDMap, GIDMap []specs.LinuxIDMapping
