@@ -29,6 +29,7 @@ func (m *making) converse() error {
 	if !errors.Is(err, errKilledAtBirth) {
 		return err
 	}
+	sys.CloseAll([]*os.File{m.stage.Pidfd, m.stage.Control})
 	if err := m.startOutside(); err != nil {
 		return err
 	}
