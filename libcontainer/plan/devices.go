@@ -38,7 +38,8 @@ var devLinks = [...][2]string{
 }
 
 // setsUpDev tells whether /dev is the container's own: not when the
-// configuration binds a directory of the host there.
+// configuration binds a directory of the host there. Without a mount namespace
+// nodes can still be made, but none be bound in their place.
 func (c *compiler) setsUpDev() bool {
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
@@ -46,7 +47,7 @@ func (c *compiler) setsUpDev() bool {
 			return false
 		}
 	}
-	return c.ns.has(unix.CLONE_NEWNS)
+	return c.ns.has(unix.CLONE_NEWNS) || !c.owned() && c.facts.Capabilities&(1<<unix.CAP_MKNOD) != 0
 }
 
 // devices creates the nodes and links below /dev.
@@ -58,7 +59,8 @@ func (c *compiler) devices() error {
 	for _, d := range c.deviceList() {
 		c.device(d)
 	}
-	c.do("linking /dev/ptmx", OpLink, str("pts/ptmx"), str("/dev/ptmx"), num(1))
+	// Without a mount namespace it may be the host's, which keeps what it has.
+	c.do("linking /dev/ptmx", OpLink, str("pts/ptmx"), str("/dev/ptmx"), truth(c.ns.has(unix.CLONE_NEWNS)))
 	for _, l := range devLinks {
 		c.do("linking "+l[1], OpLink, str(l[0]), str(l[1]), num(0))
 	}

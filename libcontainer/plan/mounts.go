@@ -16,6 +16,9 @@ const mountsSection = "config.md#mounts"
 // Spec: config.md#mounts
 func (c *compiler) mounts() error {
 	if MountsOnHost(c.spec) && c.ns.has(unix.CLONE_NEWUSER) {
+		if len(c.spec.Mounts) == 0 {
+			return &SpecError{"root.readonly", "config.md#root", "in a user namespace it needs a mount namespace"}
+		}
 		return &SpecError{"mounts", mountsSection, "mounts in a user namespace need a mount namespace"}
 	}
 	for i := range c.spec.Mounts {

@@ -40,6 +40,7 @@ func (c *compiler) root() error {
 
 // MountsOnHost tells whether the container's mounts are made in the runtime's
 // own mount namespace, below its root file system, for want of one of its own.
+// A root file system that is to be read-only is such a mount.
 // Spec: config-linux.md#namespaces
 func MountsOnHost(s *specs.Spec) bool {
 	if s.Linux != nil {
@@ -49,7 +50,7 @@ func MountsOnHost(s *specs.Spec) bool {
 			}
 		}
 	}
-	return len(s.Mounts) > 0
+	return len(s.Mounts) > 0 || s.Root != nil && s.Root.Readonly
 }
 
 // rootMode says how the root becomes a mount. A slave cannot carry mounts to
