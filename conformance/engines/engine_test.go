@@ -20,18 +20,17 @@ import (
 	"time"
 
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/conformance/programs"
 )
 
-// programs builds davit and its shim once.
-var programs = sync.OnceValues(func() (dir string, err error) {
+// built is the folder of davit and its shim.
+var built = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "engines"); err != nil {
 		return "", err
 	}
-	for name, source := range map[string]string{"davit": "../../runtime", "containerd-shim-davit-v2": "../../shim/containerd-shim-davit-v2"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), source)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return dir, fmt.Errorf("%w: %s", err, out)
+	for name, folder := range map[string]string{"davit": "runtime", "containerd-shim-davit-v2": "shim/containerd-shim-davit-v2"} {
+		if _, err := programs.Build(dir, name, folder); err != nil {
+			return dir, err
 		}
 	}
 	return dir, nil
@@ -39,7 +38,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, _ := programs(); dir != "" {
+	if dir, _ := built(); dir != "" {
 		os.RemoveAll(dir)
 	}
 	os.Exit(code)
@@ -53,7 +52,7 @@ func machine(t *testing.T, names ...string) string {
 	for _, name := range append(names, "busybox") {
 		needs.Program(t, name)
 	}
-	dir, err := programs()
+	dir, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,12 +10,16 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/programs"
 )
 
 var (
 	judged = flag.String("runtime", "", "judge this `program`; by default davit is built from this tree")
+	limit  = flag.Duration("limit", 4*time.Minute, "how long a scenario may take on a busy machine")
 	update = flag.Bool("update", false, "write what the runtimes of Debian say as what is expected")
 )
 
@@ -87,13 +91,7 @@ func program(dir string) (string, error) {
 	if *judged != "" {
 		return exec.LookPath(*judged)
 	}
-	path := filepath.Join(dir, "davit")
-	build := exec.Command("go", "build", "-o", path, "../../runtime")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building davit: %w: %s", err, out)
-	}
-	return path, nil
+	return programs.Build(dir, "davit", "runtime")
 }
 
 // runSelf runs this program in another role, and gives its status.

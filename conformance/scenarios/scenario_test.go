@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/sys/unix"
@@ -106,9 +105,6 @@ func (s scenario) judge(t *testing.T, i *instance) {
 	}
 }
 
-// limit is how long a scenario may take on a busy machine.
-const limit = 4 * time.Minute
-
 // run gives what the scenario's script wrote to standard output and to standard
 // error. Both are files, so that a container that holds them keeps nobody waiting.
 func (s scenario) run(t *testing.T, i *instance) (out, log string) {
@@ -129,7 +125,7 @@ func (s scenario) run(t *testing.T, i *instance) (out, log string) {
 		}
 		defer files[n].Close()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), *limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `. "$0"; . "$1"`, prelude, script)
 	cmd.Dir = dir
@@ -138,7 +134,7 @@ func (s scenario) run(t *testing.T, i *instance) (out, log string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	if err := cmd.Run(); ctx.Err() != nil {
-		t.Errorf("it took more than %v: %v", limit, err)
+		t.Errorf("it took more than %v: %v", *limit, err)
 	}
 	return read(t, files[0].Name()), read(t, files[1].Name())
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/programs"
 )
 
 var (
@@ -75,14 +76,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if *judged != "" {
 		return exec.LookPath(*judged)
 	}
-	path := filepath.Join(os.Getenv("DAVIT_JUDGED"), "davit")
-	build := exec.Command("go", "build", "-o", path, "../../runtime")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("building davit: %w: %s", err, out)
-	}
-	return path, nil
+	return programs.Build(os.Getenv("DAVIT_JUDGED"), "davit", "runtime")
 })
 
 // onOwnThread calls f on a thread that ends with it, so that f may change
