@@ -250,7 +250,7 @@ func TestChunked(t *testing.T) {
 func TestWriteLayout(t *testing.T) {
 	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "layout")
 	for seed, ref := range []string{"a", "b", "a"} {
-		if err := layout.Write(ctx, dir, sample(t, 2, uint64(seed)), ref); err != nil {
+		if err := layout.Write(ctx, dir, sample(t, 2, uint64(seed)), ref, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

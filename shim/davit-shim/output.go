@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -17,8 +18,16 @@ func (p *program) writeOutput(path string, write func(io.Writer) error) error {
 	if isTerminal(p.out) {
 		return errors.New("standard output is a terminal [give a file by -o, or redirect it]")
 	}
-	w := bufio.NewWriterSize(p.out, 1<<16)
-	return errors.Join(write(w), w.Flush())
+	return buffered(p.out, write)
+}
+
+// buffered writes through a buffer.
+func buffered(out io.Writer, write func(io.Writer) error) error {
+	w := bufio.NewWriterSize(out, 1<<20)
+	if err := write(w); err != nil {
+		return err // which Flush would only say again
+	}
+	return w.Flush()
 }
 
 // writeFile writes a file whole or not at all. What is no regular file, such as
@@ -35,13 +44,21 @@ func writeFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = errors.Join(write(w), w.Flush(), f.Close())
+	err = errors.Join(buffered(f, write), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(renamed(err, f.Name(), path), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// renamed is an error in which a file has another name.
+func renamed(err error, temp, path string) error {
+	var at *fs.PathError
+	if errors.As(err, &at) && at.Path == temp {
+		at.Path = path
+	}
+	return err
 }

@@ -58,7 +58,7 @@ func (p *program) save(ctx context.Context, o saving, refs []string) error {
 	defer using.Close()
 	return p.watch(o.transfer, func(report progress.Func) error {
 		if o.format == "oci-dir" {
-			return saveDir(ctx, o.output, items)
+			return saveDir(ctx, o.output, items, report)
 		}
 		kind := archive.Kind(image.DockerArchive)
 		if o.format == "oci-archive" {
@@ -95,7 +95,7 @@ func chosen(ctx context.Context, s *store.Store, refs []string) ([]layout.Found,
 }
 
 // saveDir adds images to a layout in a directory.
-func saveDir(ctx context.Context, dir string, items []layout.Found) error {
+func saveDir(ctx context.Context, dir string, items []layout.Found, report progress.Func) error {
 	if dir == "" || dir == "-" {
 		return fmt.Errorf("--format oci-dir: it needs a directory [give one by -o]")
 	}
@@ -108,7 +108,7 @@ func saveDir(ctx context.Context, dir string, items []layout.Found) error {
 			}
 		}
 		for _, n := range names {
-			if err := layout.Write(ctx, dir, item.Image, n); err != nil {
+			if err := layout.Write(ctx, dir, item.Image, n, report); err != nil {
 				return err
 			}
 		}

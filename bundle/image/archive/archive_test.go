@@ -222,6 +222,48 @@ func TestSameArchive(t *testing.T) {
 	}
 }
 
+// TestLargeMembers: a file of more than 8 GiB, whose size an old header cannot say, is
+// written so that it is found again with all of it. Its content is a hole here.
+func TestLargeMembers(t *testing.T) {
+	const size = 9<<30 + 5
+	f, err := os.Create(filepath.Join(t.TempDir(), "a.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &writer{tar.NewWriter(f)}
+	if err := w.header("blobs/large", size); err != nil {
+		t.Fatal(err)
+	}
+	begin, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("end"), begin+size-3); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(begin + (size+511)/512*512 + 1024); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	a, err := index(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	member, err := a.Open("blobs/large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := member.Seek(-3, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(member); string(got) != "end" || err != nil || member.Size() != size {
+		t.Errorf("of %d bytes, the last are %q, %v", member.Size(), got, err)
+	}
+}
+
 func FuzzArchive(f *testing.F) {
 	f.Add(entries(f, file("c.json", config(1)), symlink("x/layer.tar", "../y"), file("y", layerText), file(manifestFile, manifest("c.json", "x/layer.tar"))))
 	f.Add(sparse(f))
