@@ -44,9 +44,6 @@ changed until a container comes.`,
 
 func (p *program) networkCreate(n networking, ref string) error {
 	o, err := n.wanted(ref)
-	if err == nil && p.inside {
-		err = errors.New("a network of bridges needs root [a user's containers get theirs from pasta or slirp4netns, and share one by --network container:NAME]")
-	}
 	if err != nil {
 		return fmt.Errorf("creating network %s: %w", ref, err)
 	}

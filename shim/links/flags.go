@@ -46,7 +46,7 @@ func (f *Flags) Add(fs *pflag.FlagSet) {
 type Given struct {
 	Exposed  map[string]struct{} // the image's ports, such as "80/tcp"
 	Hostname string              // --hostname
-	User     bool                // not root's: bridges are out of reach
+	User     bool                // not root's: its default is no bridge
 }
 
 // Network is what the flags say.
@@ -89,16 +89,13 @@ func (f *Flags) modes(n *container.Network, g Given) error {
 	return nil
 }
 
-// parseMode is network.ParseMode with what a user can have.
+// parseMode is network.ParseMode, with a network of its own as a user's default.
 func parseMode(word string, user bool) (network.Mode, error) {
 	mode, err := network.ParseMode(word)
-	if err != nil || !user || mode.Kind != network.Named {
-		return mode, err
+	if err == nil && user && mode.Kind == network.Named && mode.Name == network.DefaultName {
+		mode = network.Mode{Kind: network.User}
 	}
-	if mode.Name == network.DefaultName {
-		return network.Mode{Kind: network.User}, nil
-	}
-	return mode, fmt.Errorf("--network %s: a network of bridges needs root [without --network, a container gets its own from pasta or slirp4netns]", word)
+	return mode, err
 }
 
 // networkWord reads a --network with fields: name=NETWORK,alias=NAME,ip=ADDRESS.

@@ -28,7 +28,7 @@ func Changeable(n container.Network) error {
 	case network.None:
 		return errors.New("container cannot be connected to multiple networks with one of the networks in private (none) mode")
 	case network.User:
-		return errors.New("the container has a network of its own from pasta or slirp4netns [networks of bridges need root]")
+		return errors.New("the container has a network of its own from pasta or slirp4netns [a container that is to be in networks is made with --network NAME]")
 	}
 	return nil
 }

@@ -59,7 +59,11 @@ func (s *Store) Attach(ctx context.Context, r Request) (Attachment, error) {
 	if err != nil {
 		return Attachment{}, fmt.Errorf("attaching container %s: %w", short(r.Container), err)
 	}
-	if err = s.join(ctx, &a, ns, own); err == nil {
+	err = s.onGround(ctx, func() error { return s.join(ctx, &a, ns, own) })
+	if err == nil {
+		err = s.forward(nil, a.Ports)
+	}
+	if err == nil {
 		err = s.announce(&a, r.Files)
 	}
 	if err != nil {
@@ -82,7 +86,11 @@ func (s *Store) lockContainer(container string) (*statefile.Lock, error) {
 // the next Detach.
 func (s *Store) undo(a Attachment, own *statefile.Lock, err error) error {
 	err = fmt.Errorf("attaching container %s: %w", short(a.Container), err)
-	if undone := s.detach(context.Background(), a.Container, own); undone != nil {
+	undone := s.detach(context.Background(), a.Container, own)
+	if undone == nil {
+		undone = s.leaveGround()
+	}
+	if undone != nil {
 		err = fmt.Errorf("%w (and %w)", err, undone)
 	}
 	return err
@@ -137,7 +145,13 @@ func (s *Store) reserve(r Request, ns *namespace) (Attachment, error) {
 		return a, err
 	}
 	defer l.Release()
-	if a.Ports, err = s.freePorts(r.Ports); err != nil {
+	if !ownsNetwork() {
+		err = allowed(r.Ports)
+	}
+	if err == nil {
+		a.Ports, err = s.freePorts(r.Ports)
+	}
+	if err != nil {
 		return a, err
 	}
 	for i, j := range r.Networks {
@@ -317,7 +331,7 @@ func (s *Store) announce(a *Attachment, files *Files) error {
 		return err
 	}
 	if files != nil {
-		err = files.write(reached{final: true, gateway: a.gateway(), lines: hostLines(*a, all)})
+		err = files.write(reached{final: true, gateway: a.gateway(), dns: groundDNS(), lines: hostLines(*a, all)})
 	} else {
 		err = a.updateOwn(all)
 	}
@@ -349,7 +363,10 @@ func (s *Store) Detach(ctx context.Context, container string) error {
 		return err
 	}
 	defer own.Remove()
-	return s.detach(ctx, container, own)
+	if err := s.detach(ctx, container, own); err != nil {
+		return err
+	}
+	return s.leaveGround()
 }
 
 // detach is Detach of one who has locked the container.
@@ -385,6 +402,16 @@ func (s *Store) leave(ctx context.Context, a Attachment, own *statefile.Lock) er
 			return err
 		}
 	}
+	if len(a.Networks) == 0 {
+		return nil
+	}
+	errs := []error{s.forward(a.Ports, nil)}
+	errs = append(errs, s.undoOnGround(func() error { return s.leaveNetworks(ctx, a, own) }))
+	return errors.Join(errs...)
+}
+
+// leaveNetworks runs the plugins, where the networks are.
+func (s *Store) leaveNetworks(ctx context.Context, a Attachment, own *statefile.Lock) error {
 	ns := a.open()
 	path := ""
 	if ns != nil {

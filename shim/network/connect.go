@@ -67,12 +67,19 @@ func (s *Store) connect(ctx context.Context, r Request, j Join, own *statefile.L
 			return err
 		}
 	}
+	before := a.Ports
 	if a, err = s.reservePlace(a, r.Ports, j); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(a.Networks, func(other Joined) bool { return other.Network == j.Network })
-	if err = s.joinOne(ctx, &a, at, ns, own); err == nil {
-		err = s.route(a, ns)
+	err = s.onGround(ctx, func() error {
+		if err := s.joinOne(ctx, &a, at, ns, own); err != nil {
+			return err
+		}
+		return s.route(a, ns)
+	})
+	if err == nil {
+		err = s.forward(before, a.Ports)
 	}
 	if err == nil {
 		err = s.announce(&a, nil)
@@ -171,6 +178,9 @@ func (s *Store) Disconnect(ctx context.Context, container, network string, force
 	if err == nil {
 		_, err = s.disconnect(ctx, a, network, own, force)
 	}
+	if err == nil {
+		err = s.leaveGround()
+	}
 	if err != nil {
 		return fmt.Errorf("disconnecting container %s from network %s: %w", container, network, err)
 	}
@@ -187,17 +197,26 @@ func (s *Store) disconnect(ctx context.Context, a Attachment, network string, ow
 	}
 	at := slices.IndexFunc(a.Networks, func(j Joined) bool { return j.Network == network })
 	j := a.Networks[at]
-	if err := del(ctx, s.cni.holding(own), j.List, a.runtime(j, path, a.published(at))); err != nil && force == Keep {
+	err := s.undoOnGround(func() error {
+		return del(ctx, s.cni.holding(own), j.List, a.runtime(j, path, a.published(at)))
+	})
+	if err != nil && force == Keep {
 		return a, err
 	}
 	left, moved, err := s.without(a, at)
+	if err == nil {
+		err = s.forward(a.Ports, left.Ports)
+	}
 	if err != nil || ns == nil {
 		return left, err
 	}
-	if moved {
-		err = s.publish(ctx, left, path, own)
-	}
-	return left, errors.Join(err, s.route(left, ns))
+	return left, s.undoOnGround(func() error {
+		var err error
+		if moved {
+			err = s.publish(ctx, left, path, own)
+		}
+		return errors.Join(err, s.route(left, ns))
+	})
 }
 
 // without writes the attachment without its n-th place, and the names without it;

@@ -37,9 +37,10 @@
 //
 // # Users other than root
 //
-// Bridges are root's. A user's container gets a network of its own from pasta
-// or slirp4netns ([Store.AttachUser]), programs that speak for it with the
-// host's ordinary sockets.
+// A user's container gets a network of its own from pasta or slirp4netns
+// ([Store.AttachUser]), programs that speak for it with the host's ordinary
+// sockets. His networks that have bridges are all in one network namespace, which
+// slirp4netns connects to the host in the same way: see ground.go.
 //
 // The package is not for making network namespaces, which is libcontainer's,
 // nor for the words of a command line, except ports and modes.

@@ -199,10 +199,8 @@ func (s *Store) Remove(name string) error {
 	if len(members) > 0 {
 		return fmt.Errorf("removing network %s: %w by container %s", name, ErrInUse, members[0].Container)
 	}
-	if err := removeRules(n); err != nil {
-		return fmt.Errorf("removing network %s: %w", name, err)
-	}
-	if err := removeBridge(n.Bridge); err != nil {
+	err = s.undoOnGround(func() error { return errors.Join(removeRules(n), removeBridge(n.Bridge)) })
+	if err != nil {
 		return fmt.Errorf("removing network %s: %w", name, err)
 	}
 	if err := os.RemoveAll(s.path("ipam", name)); err != nil {

@@ -166,7 +166,7 @@ func mappings(ports []Port) []object {
 	var all []object
 	for _, p := range ports {
 		m := object{"hostPort": p.Host, "containerPort": p.Container, "protocol": p.Protocol}
-		if p.HostIP.IsValid() {
+		if p.HostIP.IsValid() && ownsNetwork() { // else slirp4netns has it
 			m["hostIP"] = p.HostIP
 		}
 		all = append(all, m)

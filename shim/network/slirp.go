@@ -40,11 +40,14 @@ func (s *Store) startSlirp(ctx context.Context, path string, r UserRequest, port
 	cmd.Args[0] = s.mark(r.Container) // by which endUser knows it
 	cmd.Dir = filepath.Dir(socket)    // for a socket's path is short
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if r.held != nil {
+		cmd.ExtraFiles = []*os.File{r.held}
+	}
 	if err := startReady(ctx, cmd); err != nil {
 		return 0, complaint(slirpName, log, err)
 	}
 	for _, p := range ports {
-		if err := publishSlirp(socket, p); err != nil {
+		if err := publishSlirp(socket, p, p.Container); err != nil {
 			return 0, err
 		}
 	}
@@ -58,7 +61,7 @@ func startReady(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	defer ready.Close()
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = append([]*os.File{theirs}, cmd.ExtraFiles...)
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {
@@ -74,26 +77,52 @@ func startReady(ctx context.Context, cmd *exec.Cmd) error {
 	return nil
 }
 
-// publishSlirp asks slirp4netns to forward a port.
-func publishSlirp(socket string, p Port) error {
+// publishSlirp asks slirp4netns to forward a port to one of its guest.
+func publishSlirp(socket string, p Port, guest uint16) error {
 	if p.Protocol != "tcp" && p.Protocol != "udp" {
 		return fmt.Errorf("publishing port %s: slirp4netns forwards tcp and udp", p)
-	}
-	host := netip.IPv4Unspecified()
-	if p.HostIP.IsValid() {
-		host = p.HostIP
 	}
 	var answer struct {
 		Error struct{ Desc string }
 	}
 	err := ask(socket, object{"execute": "add_hostfwd", "arguments": object{
-		"proto": p.Protocol, "host_addr": host, "host_port": p.Host, "guest_addr": slirpGuest, "guest_port": p.Container,
+		"proto": p.Protocol, "host_addr": p.slirpHost(), "host_port": p.Host, "guest_addr": slirpGuest, "guest_port": guest,
 	}}, &answer)
 	if err == nil && answer.Error.Desc != "" {
 		err = errors.New(answer.Error.Desc)
 	}
 	if err != nil {
 		return fmt.Errorf("publishing port %s: %w", p, err)
+	}
+	return nil
+}
+
+// slirpHost is the host's address, or 0.0.0.0.
+func (p Port) slirpHost() netip.Addr {
+	if p.HostIP.IsValid() {
+		return p.HostIP
+	}
+	return netip.IPv4Unspecified()
+}
+
+// unpublishSlirp asks slirp4netns not to forward a port any more.
+func unpublishSlirp(socket string, p Port) error {
+	var list struct {
+		Entries []struct {
+			ID    int
+			Proto string
+			Host  netip.Addr `json:"host_addr"`
+			Port  uint16     `json:"host_port"`
+		}
+	}
+	err := ask(socket, object{"execute": "list_hostfwd"}, &list)
+	for _, e := range list.Entries {
+		if err == nil && e.Proto == p.Protocol && e.Port == p.Host && e.Host == p.slirpHost() {
+			err = ask(socket, object{"execute": "remove_hostfwd", "arguments": object{"id": e.ID}}, &struct{}{})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("withdrawing port %s: %w", p, err)
 	}
 	return nil
 }

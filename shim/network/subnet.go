@@ -93,6 +93,9 @@ func (s *Store) taken() ([]netip.Prefix, error) {
 		return nil, err
 	}
 	var taken []netip.Prefix
+	if !ownsNetwork() {
+		taken = append(taken, netip.PrefixFrom(slirpGuest, 24).Masked())
+	}
 	for _, n := range networks {
 		for _, subnet := range n.Subnets {
 			taken = append(taken, subnet.Prefix)

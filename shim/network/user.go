@@ -29,6 +29,8 @@ type UserRequest struct {
 	Program       string // slirp4netns or pasta; the first of them that is installed where empty
 	Ports         []Port // to publish
 	Files         *Files // written anew with what the network is; nil: none
+
+	held *os.File // what slirp4netns holds open, as groundFD
 }
 
 // AttachUser starts pasta or slirp4netns for a container that has been created
