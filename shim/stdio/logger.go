@@ -25,9 +25,10 @@ type logger struct {
 	writes [2]*os.File // the outputs' ends that are nobody's yet
 }
 
-// How long a logging program may take: to end by itself when its input has
-// ended, and after SIGTERM.
+// How long a logging program may take: to be ready, to end by itself when its input
+// has ended, and to end after SIGTERM.
 const (
+	loggerReady = time.Minute
 	loggerGrace = 2 * time.Second
 	loggerTerm  = 12 * time.Second
 )
@@ -53,7 +54,7 @@ func startLogger(u *url.URL, place *Place) (*logger, error) {
 	err = g.cmd.Start()
 	theirs.Close()
 	if err == nil {
-		err = awaitReady(ready, u.Scheme)
+		err = awaitReady(ready, u.Scheme, loggerReady)
 		if err != nil {
 			g.cmd.Process.Kill()
 			g.cmd.Wait()
@@ -101,7 +102,10 @@ func sortedKeys(query url.Values) []string {
 // awaitReady waits for the program to close its end. The second version of
 // the protocol wants a byte before, so that a program that has died is not
 // taken for one that is ready.
-func awaitReady(ready *os.File, scheme string) error {
+func awaitReady(ready *os.File, scheme string, patience time.Duration) error {
+	if err := awaitReadable(ready, patience); err != nil {
+		return err
+	}
 	n, err := ready.Read(make([]byte, 1))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -110,6 +114,23 @@ func awaitReady(ready *os.File, scheme string) error {
 		return errors.New("it did not say that it is ready [it may have ended]")
 	}
 	return nil
+}
+
+// awaitReadable waits until something can be read, or an end.
+func awaitReadable(f *os.File, patience time.Duration) error {
+	set := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	for end := time.Now().Add(patience); ; {
+		n, err := unix.Poll(set, max(0, int(time.Until(end).Milliseconds())))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return os.NewSyscallError("poll", err)
+		case n == 0:
+			return fmt.Errorf("it has not said within %v that it is ready", patience)
+		default:
+			return nil
+		}
+	}
 }
 
 // take gives away the end of an output.
