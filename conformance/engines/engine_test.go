@@ -71,7 +71,7 @@ type engine struct {
 }
 
 // commandTime is more than any command takes.
-const commandTime = 60 * time.Second
+const commandTime = 3 * time.Minute
 
 // run runs a command of the engine's.
 func (e *engine) run(args ...string) (output string, status int) {

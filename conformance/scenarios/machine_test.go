@@ -23,6 +23,7 @@ func prepareMachine(dir string) error {
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return unix.Mount("proc", "/proc", "proc", 0, "") },
 		func() error { return keepFile(filepath.Join(dir, "davit"), func() error { return mountTmpfs(dir) }) },
+		func() error { return unmountBelow("/run") },
 		func() error { return mountTmpfs("/run") },
 		func() error { return mountTmpfs("/dev/shm") },
 		func() error { return mountOverlay(dir, "/etc") },
@@ -42,6 +43,21 @@ func prepareMachine(dir string) error {
 }
 
 func mountTmpfs(dir string) error { return unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755") }
+
+// unmountBelow unmounts what is mounted in a folder, for this process and those below
+// it, so that what is seen there later is what engines left.
+func unmountBelow(dir string) error {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for _, line := range slices.Backward(strings.Split(strings.TrimSpace(string(text)), "\n")) {
+		if place := strings.Fields(line)[4]; strings.HasPrefix(place, dir+"/") {
+			err = errors.Join(err, unix.Unmount(place, unix.MNT_DETACH))
+		}
+	}
+	return err
+}
 
 // keepFile takes a file, if there is one, over to what mount mounts on its folder.
 func keepFile(path string, mount func() error) error {
