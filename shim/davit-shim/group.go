@@ -61,5 +61,38 @@ func commandOf(parent *cobra.Command, word string) *cobra.Command {
 
 // unknownCommand is the error for a word that is no command of parent's.
 func unknownCommand(parent *cobra.Command, word string) error {
-	return fmt.Errorf("unknown command %q [%s --help lists the commands]", word, parent.CommandPath())
+	var names []string
+	for _, c := range parent.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	hint := ""
+	if instead := foreignCommands[word]; instead != "" && !parent.HasParent() {
+		return fmt.Errorf("unknown command %q [%s]", word, instead)
+	}
+	if meant := near(word, names); meant != "" {
+		hint = "did you mean " + meant + "? "
+	}
+	return fmt.Errorf("unknown command %q [%s%s --help lists the commands]", word, hint, parent.CommandPath())
+}
+
+// foreignCommands are commands of Docker's and Podman's that there are not, with what
+// there is instead.
+var foreignCommands = map[string]string{
+	"compose":  "run makes one container at a time; those of one network find each other by name",
+	"search":   "registries are searched with a browser",
+	"pod":      "there are no pods: --network, --ipc and --pid join containers",
+	"swarm":    "there is no cluster",
+	"service":  "there is no cluster; generate systemd has a container started with the machine",
+	"stack":    "there is no cluster",
+	"node":     "there is no cluster",
+	"context":  "there is no daemon, here or elsewhere",
+	"plugin":   "there is no daemon with plugins",
+	"buildx":   "the command is build",
+	"machine":  "containers run on this machine",
+	"manifest": "images are of one platform each",
+	"secret":   "build has --secret; else mount a file by --volume",
+	"kube":     "davit runs pods below containerd and CRI-O",
+	"unshare":  "each call enters the user namespace by itself",
 }

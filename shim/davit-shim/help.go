@@ -28,10 +28,10 @@ container that runs, and nothing else.
 It also makes bundles of images: directories with a root file system and a file
 config.json, as davit and other runtimes of the Open Container Initiative take them.
 
-A CONTAINER is a name, or an ID or its beginning. An IMAGE is a name, such as busybox or registry.example:5000/team/app:1.2, a name
-with a digest, or an ID or its beginning. A SOURCE or TARGET is such a name, in a
-registry, or docker-archive:FILE, oci-archive:FILE or oci:DIR, each with :NAME
-behind it if need be.`
+A CONTAINER is a name, or an ID or its beginning. An IMAGE is a name, such as busybox
+or registry.example:5000/team/app:1.2, a name with a digest, or an ID or its
+beginning. A SOURCE or TARGET is such a name, in a registry, or docker-archive:FILE,
+oci-archive:FILE or oci:DIR, each with :NAME behind it if need be.`
 
 // helpCommand shows the help of a command, or of the program.
 func (p *program) helpCommand(root *cobra.Command) *cobra.Command {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/sys/signal"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/shim/container"
@@ -26,6 +27,12 @@ func (s *stopping) add(cmd *cobra.Command) {
 	cmd.Flags().Lookup("time").DefValue = "0" // what is said above
 	cmd.Flags().StringVarP(&s.signal, "signal", "s", "", "ask by `SIGNAL` (default is the container's)")
 	s.given = func() bool { return cmd.Flags().Changed("time") }
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "timeout" { // Compat(moby): its newer name
+			name = "time"
+		}
+		return pflag.NormalizedName(name)
+	})
 }
 
 // options are what the flags say.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,6 +47,9 @@ func (p *program) imageFor(ctx context.Context, s *store.Store, c *creation, ref
 		}
 		if err == nil && c.pull == pullNever {
 			err = mismatch(ref, img, platform)
+		}
+		if c.pull == pullNever && errors.Is(err, image.ErrNotFound) {
+			err = alike(ctx, s, ref, err)
 		}
 		if err != nil && !errors.Is(err, image.ErrNotFound) || c.pull == pullNever {
 			return nil, err
@@ -91,9 +95,28 @@ func (p *program) fetchFor(ctx context.Context, s *store.Store, c *creation, nam
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("pulling %s: %w", name.Familiar(), err)
+		return nil, alike(ctx, s, name.Familiar(), fmt.Errorf("pulling %s: %w", name.Familiar(), err))
 	}
 	return all[0].Image, nil
+}
+
+// alike adds to an error about an image that is not there the name of one that is,
+// and that may have been meant.
+func alike(ctx context.Context, s *store.Store, ref string, err error) error {
+	images, listErr := s.Images(ctx)
+	if listErr != nil {
+		return err
+	}
+	var names []string
+	for _, img := range images {
+		for _, n := range img.Names {
+			names = append(names, n.Familiar(), strings.TrimSuffix(n.Familiar(), ":latest"))
+		}
+	}
+	if meant := near(ref, names); meant != "" && meant != ref {
+		return fmt.Errorf("%w [there is %s: did you mean that?]", err, meant)
+	}
+	return err
 }
 
 // helloName is the image that this program brings along.

@@ -82,7 +82,7 @@ func size(flag, text string) (*int64, error) {
 	}
 	n, err := units.RAMInBytes(text)
 	if err != nil || n < 0 {
-		return nil, fmt.Errorf("%s %q: it is no size", flag, text)
+		return nil, fmt.Errorf("%s %q: it is no size, such as 64m or 1g", flag, text)
 	}
 	return &n, nil
 }

@@ -237,7 +237,7 @@ func (f *Flags) shm(w *Wanted) error {
 	}
 	size, err := units.RAMInBytes(f.shmSize)
 	if err != nil || size <= 0 {
-		return fmt.Errorf("--shm-size %q: it is no size", f.shmSize)
+		return fmt.Errorf("--shm-size %q: it is no size, such as 64m or 1g", f.shmSize)
 	}
 	w.ShmSize = size
 	return nil
