@@ -46,16 +46,6 @@ func CapNumber(name string) (n int, ok bool) {
 	return 0, false
 }
 
-// CapNames returns the names of the capabilities that the kernel has, by
-// number.
-func CapNames() []string {
-	names := make([]string, 0, LastCap()+1)
-	for n := range LastCap() + 1 {
-		names = append(names, CapName(n))
-	}
-	return names
-}
-
 // EffectiveCaps returns this process's effective capabilities, a bit for each.
 func EffectiveCaps() uint64 { return effectiveCaps() }
 

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"io"
-	"os"
 	"strings"
 	"sync"
 
@@ -100,40 +98,6 @@ func isFlag(option string) bool {
 		return true
 	}
 	return strings.Contains(option, "=") && !strings.HasPrefix(option, "name=")
-}
-
-// SelfCgroups returns the cgroup of this process in each hierarchy: by
-// controller or by "name=systemd" for cgroup v1, by "" for cgroup v2. It is not
-// to be changed.
-func SelfCgroups() (map[string]string, error) { return selfCgroups() }
-
-var selfCgroups = sync.OnceValues(func() (map[string]string, error) {
-	f, err := os.Open("/proc/self/cgroup")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return parseCgroups(f)
-})
-
-// parseCgroups reads lines such as "4:cpu,cpuacct:/user.slice" and "0::/". A
-// path may hold colons.
-func parseCgroups(r io.Reader) (map[string]string, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	own := map[string]string{}
-	for line := range strings.Lines(string(data)) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if len(fields) < 3 {
-			continue
-		}
-		for name := range strings.SplitSeq(fields[1], ",") {
-			own[name] = fields[2]
-		}
-	}
-	return own, nil
 }
 
 // fsType is the magic number of the file system at path, 0 where there is none.

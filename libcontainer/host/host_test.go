@@ -75,15 +75,6 @@ func TestCheckKernel(t *testing.T) {
 	}
 }
 
-func TestParseCgroups(t *testing.T) {
-	const file = "12:name=systemd:/user.slice/a:b\n4:cpu,cpuacct:/x\n0::/\nbroken\n"
-	got, err := parseCgroups(strings.NewReader(file))
-	want := map[string]string{"name=systemd": "/user.slice/a:b", "cpu": "/x", "cpuacct": "/x", "": "/"}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, %v, want %v", got, err, want)
-	}
-}
-
 func TestHierarchies(t *testing.T) {
 	mounts := []mount{
 		{"/x", "/cg/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct"},
@@ -205,9 +196,8 @@ func TestOwnStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{
-		"CapEff":     pad(EffectiveCaps()),
-		"CapBnd":     pad(BoundingCaps()),
-		"NoNewPrivs": map[bool]string{false: "0", true: "1"}[NoNewPrivs()],
+		"CapEff": pad(EffectiveCaps()),
+		"CapBnd": pad(BoundingCaps()),
 	}
 	for line := range strings.Lines(string(data)) {
 		name, value, _ := strings.Cut(line, ":")
@@ -218,9 +208,6 @@ func TestOwnStatus(t *testing.T) {
 	last, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err == nil && strings.TrimSpace(string(last)) != strconv.Itoa(LastCap()) {
 		t.Errorf("last capability: got %d, want %s", LastCap(), last)
-	}
-	if names := CapNames(); len(names) != LastCap()+1 || names[21] != "CAP_SYS_ADMIN" {
-		t.Errorf("got %v", names)
 	}
 }
 
@@ -236,19 +223,8 @@ func TestThisMachine(t *testing.T) {
 	if Kernel() == (Version{}) {
 		t.Error("no kernel version")
 	}
-	for _, ns := range []string{"mnt", "pid", "net", "user"} {
-		if !HasNamespace(ns) {
-			t.Errorf("no %s namespace", ns)
-		}
-	}
-	if HasNamespace("pid_for_children") || HasNamespace("none") || !slices.IsSorted(Namespaces()) {
-		t.Errorf("namespaces: got %v", Namespaces())
-	}
 	if _, err := os.Stat("/proc/sys/kernel/seccomp"); (err == nil) != Seccomp() {
 		t.Errorf("seccomp: got %v, /proc/sys/kernel/seccomp: %v", Seccomp(), err)
-	}
-	if n := MemfdNoexec(); n < 0 || n > 2 {
-		t.Errorf("vm.memfd_noexec: got %d", n)
 	}
 	if enabled, err := os.ReadFile("/proc/self/attr/apparmor/current"); err == nil && !AppArmor() {
 		t.Errorf("this process has the AppArmor label %s", enabled)
@@ -262,10 +238,6 @@ func TestThisMachine(t *testing.T) {
 }
 
 func TestCgroupsOfThisMachine(t *testing.T) {
-	own, err := SelfCgroups()
-	if err != nil || len(own) == 0 {
-		t.Fatalf("got %v, %v", own, err)
-	}
 	v1, err := CgroupV1Mounts()
 	if err != nil {
 		t.Fatal(err)
@@ -326,13 +298,6 @@ func TestInUserNS(t *testing.T) {
 	}
 	if again(t, "", &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}) && !InUserNS() {
 		t.Error("in a new user namespace: got false")
-	}
-}
-
-func TestNoNewPrivs(t *testing.T) {
-	needs.Program(t, "setpriv")
-	if again(t, `test "$NNP" || NNP=1 exec setpriv --no-new-privs "$0" "$@";`, nil) && !NoNewPrivs() {
-		t.Error("got false")
 	}
 }
 

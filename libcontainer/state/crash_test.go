@@ -20,7 +20,7 @@ func TestKilled(t *testing.T) {
 	found := map[string]int{}
 	for round := range 20 {
 		runAndKill(t, root, round)
-		d, _, err := OpenLocked(root, "box")
+		d, _, err := openLocked(root, "box")
 		switch {
 		case err == ErrNotExist:
 			found["nothing"]++

@@ -56,19 +56,6 @@ func Open(root, id string) (*Dir, *State, error) {
 	return d.loadOrClose()
 }
 
-// OpenLocked is [Open] that waits for the lock before it reads.
-func OpenLocked(root, id string) (*Dir, *State, error) {
-	d, err := open(root, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.Lock(); err != nil {
-		d.Close()
-		return nil, nil, err
-	}
-	return d.loadOrClose()
-}
-
 // File is the directory's descriptor, for sockets to stand in it. It is the
 // Dir's: not to be closed.
 func (d *Dir) File() *os.File { return d.file }

@@ -23,6 +23,18 @@ func mustCreate(t *testing.T, root, id string) *Dir {
 	return d
 }
 
+// openLocked is Open that waits for the lock before it reads.
+func openLocked(root, id string) (*Dir, *State, error) {
+	d, err := open(root, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.Lock(); err != nil {
+		return nil, nil, errors.Join(err, d.Close())
+	}
+	return d.loadOrClose()
+}
+
 func TestLifeOfAContainer(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "run", "davit")
 	d := mustCreate(t, root, "box")
@@ -36,7 +48,7 @@ func TestLifeOfAContainer(t *testing.T) {
 	}
 	d.Close()
 
-	d, got, err := OpenLocked(root, "box")
+	d, got, err := openLocked(root, "box")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +119,7 @@ func TestIncomplete(t *testing.T) {
 			if _, err := Create(root, "box", full()); err != ErrExist {
 				t.Errorf("create: got %v, want %v", err, ErrExist)
 			}
-			d, s, err := OpenLocked(root, "box")
+			d, s, err := openLocked(root, "box")
 			if !errors.Is(err, ErrIncomplete) || d == nil || s != nil {
 				t.Fatalf("open: got %v, %v, %v", d, s, err)
 			}

@@ -28,7 +28,6 @@ const (
 	Creating Phase = "creating"
 	Created  Phase = "created"
 	Running  Phase = "running"
-	Stopped  Phase = "stopped"
 )
 
 // State is what is known of one container. The raw fields hold one JSON value

@@ -72,27 +72,6 @@ func DialPath(path string, typ int) (*os.File, error) {
 	return Dial(dir, filepath.Base(path), typ)
 }
 
-// Accept waits for a connection and returns it, close-on-exec.
-func Accept(listener *os.File) (*os.File, error) {
-	fd, err := RetryValue(func() (int, error) {
-		fd, _, err := unix.Accept4(int(listener.Fd()), unix.SOCK_CLOEXEC)
-		return fd, err
-	})
-	runtime.KeepAlive(listener)
-	if err != nil {
-		return nil, os.NewSyscallError("accept4", err)
-	}
-	return os.NewFile(uintptr(fd), listener.Name()), nil
-}
-
-// PeerCred returns who made the other end of a unix socket: its pid, uid and
-// gid as this process's namespaces see them.
-func PeerCred(sock *os.File) (*unix.Ucred, error) {
-	cred, err := unix.GetsockoptUcred(int(sock.Fd()), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	runtime.KeepAlive(sock)
-	return cred, os.NewSyscallError("getsockopt SO_PEERCRED", err)
-}
-
 func newSocket(typ int, name string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, typ|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -63,15 +63,12 @@ func checkMode(t *testing.T, path string, want os.FileMode) {
 
 func checkConversation(t *testing.T, client, listener *os.File) {
 	t.Helper()
-	server, err := Accept(listener)
+	fd, _, err := unix.Accept4(int(listener.Fd()), unix.SOCK_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := os.NewFile(uintptr(fd), "accepted")
 	defer server.Close()
-	cred, err := PeerCred(server)
-	if err != nil || int(cred.Pid) != os.Getpid() || int(cred.Uid) != os.Geteuid() {
-		t.Errorf("peer: got %+v, %v", cred, err)
-	}
 	if err := Send(client, []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
