@@ -130,8 +130,12 @@ func (r *Runtime) prepare(id string, b *Bundle, o CreateOptions) (*creation, err
 	return c, nil
 }
 
-// checkNew refuses an id that is none, or is taken.
+// checkNew refuses an id that is none, or is taken, and a kernel that cannot do
+// what every container needs.
 func (r *Runtime) checkNew(id string) error {
+	if err := host.CheckKernel(); err != nil {
+		return err
+	}
 	if err := state.CheckID(id); err != nil {
 		return err
 	}
