@@ -21,7 +21,7 @@ type mountOptions struct {
 	copyUp          bool
 	idmap, ridmap   bool
 	idmapOption     string // crun's idmap=uids=...;gids=...
-	sourceNoFollow  bool
+	sourceNoFollow  bool   // Compat(podman): sends copy-symlink for no-dereference
 	destNoFollow    bool
 }
 
@@ -90,7 +90,7 @@ var propagationOptions = [...]struct {
 // MountOptions lists the options that have a meaning to davit itself; all
 // others are given to the file system.
 func MountOptions() []string {
-	words := []string{"bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap", "src-nofollow", "dest-nofollow"}
+	words := []string{"bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap", "src-nofollow", "copy-symlink", "dest-nofollow"}
 	for _, o := range attrOptions {
 		words = append(words, o.name, "r"+o.name)
 	}
@@ -130,7 +130,7 @@ func (m *mountOptions) special(word string) bool {
 		m.idmap = true
 	case "ridmap":
 		m.ridmap = true
-	case "src-nofollow":
+	case "src-nofollow", "copy-symlink":
 		m.sourceNoFollow = true
 	case "dest-nofollow":
 		m.destNoFollow = true

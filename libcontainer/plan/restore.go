@@ -188,7 +188,7 @@ func CheckRestorable(s *specs.Spec) error {
 		case o.idmap || o.ridmap || o.idmapOption != "" || len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0:
 			return &SpecError{"mounts: " + m.Destination, mountsSection, "criu cannot restore an idmapped mount"}
 		case o.sourceNoFollow:
-			return &SpecError{"mounts: " + m.Destination, mountsSection, "criu cannot restore a mount with src-nofollow"}
+			return &SpecError{"mounts: " + m.Destination, mountsSection, "criu cannot restore a mount with src-nofollow or copy-symlink"}
 		}
 	}
 	return nil

@@ -80,7 +80,7 @@ func mountOption(option string) bool {
 	case "ratime", "rdev", "rdiratime", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime",
 		"rnosuid", "rnosymfollow", "rrelatime", "rro", "rrw", "rstrictatime", "rsuid", "rsymfollow":
 		return true
-	case "tmpcopyup", "idmap", "ridmap", "src-nofollow", "dest-nofollow":
+	case "tmpcopyup", "idmap", "ridmap", "src-nofollow", "copy-symlink", "dest-nofollow":
 		return true
 	}
 	return strings.HasPrefix(option, "idmap=")
