@@ -139,6 +139,8 @@ func (e *StepError) hint() string {
 		return "a user namespace can neither lift ro, nosuid, nodev and noexec from a mount of the host nor change its atime setting"
 	case e.is(plan.OpRlimit) && e.Errno == unix.EPERM, e.is(plan.OpRaiseRlimit) && e.Errno == unix.EPERM:
 		return "raising a hard limit needs CAP_SYS_RESOURCE"
+	case e.Errno == unix.EMFILE:
+		return "a stage needs some descriptors: RLIMIT_NOFILE of process.rlimits may be too low"
 	case e.is(plan.OpScheduler) && e.Errno == unix.EPERM:
 		return "process scheduler can't be used together with AllowedCPUs: SCHED_DEADLINE needs all CPUs; other policies need CAP_SYS_NICE"
 	case e.is(plan.OpWriteProc) && strings.Contains(e.Doing, "oomScoreAdj") && e.Errno == unix.EACCES:
