@@ -530,8 +530,6 @@ func TestWarnings(t *testing.T) {
 		{"bind mount of nothing", m(`"destination":"/a","options":["bind"]`), `mounts[0].source: not given: the bundle itself is mounted`},
 		{"mappings of joined namespace", l(`"namespaces":[{"type":"user","path":"/a"}],"uidMappings":[{"size":1}]`), `linux.uidMappings: given beside the user namespace to join: only compared with its mappings`},
 		{"device rule access", r(`"devices":[{"access":"rwa"}]`), `linux.resources.devices[0].access: "rwa" has more than "r", "w" and "m": the rest is ignored`},
-		{"kernel memory", r(`"memory":{"kernel":1}`), `linux.resources.memory.kernel: ignored: the kernel dropped this limit`},
-		{"kernel memory for TCP", r(`"memory":{"kernelTCP":1}`), `linux.resources.memory.kernelTCP: ignored: not supported`},
 		{"swappiness", r(`"memory":{"swappiness":101}`), `linux.resources.memory.swappiness: not between 0 and 100`},
 		{"personality flags", l(`"personality":{"domain":"LINUX","flags":["X"]}`), `linux.personality.flags: ignored: no flag is defined`},
 		{"cache schema", l(`"intelRdt":{"l3CacheSchema":"0=f"}`), `linux.intelRdt.l3CacheSchema: should be one line that starts with "L3:"`},

@@ -93,12 +93,6 @@ func warnResources(s *specs.Spec, warn func(field, text string)) {
 }
 
 func warnMemory(m *specs.LinuxMemory, warn func(field, text string)) {
-	if m.Kernel != nil {
-		warn("linux.resources.memory.kernel", "ignored: the kernel dropped this limit")
-	}
-	if m.KernelTCP != nil {
-		warn("linux.resources.memory.kernelTCP", "ignored: not supported")
-	}
 	if value(m.Swappiness) > 100 {
 		warn("linux.resources.memory.swappiness", "not between 0 and 100")
 	}
