@@ -2,6 +2,8 @@ package logs
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +27,10 @@ type Config struct {
 	MaxFiles int               // how many files are kept, with the one being written; 0 is 1
 	Attrs    map[string]string // of JSONFile: labels and the like, in each record
 	Journal  Journal           // of Journald
+
+	// Labels and Env name those of the container's that become fields of the journal, or
+	// Attrs: see Mark.
+	Labels, Env []string
 }
 
 // Open makes the file, or goes on with the one that is there, in the file's
@@ -54,8 +60,34 @@ func opened[S sink](out S, err error) (*Writer, error) {
 	return &Writer{out: out}, nil
 }
 
+// Mark has each record say those of a container's labels and of its environment,
+// NAME=VALUE, that the options name, and no others: an image's labels are not its
+// user's words.
+func (c *Config) Mark(labels map[string]string, env []string) {
+	marks := map[string]string{}
+	for _, name := range c.Labels {
+		if value, ok := labels[name]; ok {
+			marks[name] = value
+		}
+	}
+	for _, e := range env {
+		if name, value, _ := strings.Cut(e, "="); slices.Contains(c.Env, name) {
+			marks[name] = value
+		}
+	}
+	switch {
+	case len(marks) == 0:
+	case c.Driver == Journald:
+		c.Journal.Fields = marks
+	case c.Attrs == nil:
+		c.Attrs = marks
+	default:
+		maps.Copy(c.Attrs, marks)
+	}
+}
+
 // SetOption sets what a `--log-opt NAME=VALUE` says: max-size and max-file of
-// the drivers that write files, and tag of journald and json-file.
+// the drivers that write files; tag, labels and env of journald and json-file.
 func (c *Config) SetOption(name, value string) error {
 	files := c.Driver == JSONFile || c.Driver == CRI
 	switch {
@@ -76,6 +108,11 @@ func (c *Config) SetOption(name, value string) error {
 			c.Attrs = map[string]string{}
 		}
 		c.Attrs["tag"] = value
+		return nil
+	}
+	marks := map[string]*[]string{"labels": &c.Labels, "env": &c.Env}[name]
+	if marks != nil && (c.Driver == JSONFile || c.Driver == Journald) {
+		*marks = strings.Split(value, ",")
 		return nil
 	}
 	return fmt.Errorf("unknown log option %q of driver %s", name, c.Driver)

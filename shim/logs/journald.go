@@ -25,7 +25,7 @@ type Journal struct {
 	Name   string            // the container's
 	Image  string            // its image's, as the user gave it
 	Tag    string            // SYSLOG_IDENTIFIER; the first 12 characters of ID where empty
-	Fields map[string]string // more, such as labels; names are put into journald's form
+	Fields map[string]string // more, such as labels; names are put into journald's form, and none of the above is replaced
 	Socket string            // systemd-journald's where empty
 }
 
@@ -82,11 +82,18 @@ func (j Journal) fixed() []byte {
 		}
 	}
 	for _, name := range sortedKeys(j.Fields) {
-		if field := fieldName(name); field != "" {
+		if field := fieldName(name); field != "" && !isOwn(field) {
 			dst = appendField(dst, field, j.Fields[name])
 		}
 	}
 	return dst
+}
+
+// isOwn tells whether a field is one that says whose message it is, or what: nobody else
+// sets those.
+func isOwn(field string) bool {
+	return field == "MESSAGE" || field == "PRIORITY" || field == "IMAGE_NAME" ||
+		strings.HasPrefix(field, "CONTAINER_") || strings.HasPrefix(field, "SYSLOG_")
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -59,7 +59,7 @@ func TestJournald(t *testing.T) {
 	conn := journalAt(t, socket)
 	w, _ := newLog(t, Config{Driver: Journald, Journal: Journal{
 		ID: "0123456789abcdef", Name: "web", Image: "nginx", Socket: socket,
-		Fields: map[string]string{"com.example.app": "a=b\nc", "_TRUSTED": "1", "é": "2"},
+		Fields: map[string]string{"com.example.app": "a=b\nc", "_TRUSTED": "1", "é": "2", "container_id_full": "another", "message": "forged", "priority": "0"},
 	}})
 	write(t, w, Stdout, "one\x00=\xff\n")
 	got := message(t, conn)

@@ -97,7 +97,27 @@ func (r *journalReader) rest() []string {
 }
 
 func (r *journalReader) match() []string {
-	return []string{"--output=export", "--all", "--quiet", "--no-pager", "CONTAINER_ID_FULL=" + r.id, fmt.Sprint("_UID=", os.Geteuid())}
+	return []string{"--output=export", "--all", "--quiet", "--no-pager", "CONTAINER_ID_FULL=" + r.id, fmt.Sprint("_UID=", journalUID())}
+}
+
+// journalUID is who this process is to the journal: in a user namespace, whom its user
+// stands for.
+// Source: user_namespaces(7), /proc/PID/uid_map.
+func journalUID() int {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return os.Geteuid()
+	}
+	for line := range strings.Lines(string(data)) {
+		var inside, outside, count int
+		if _, err := fmt.Sscan(line, &inside, &outside, &count); err != nil {
+			continue
+		}
+		if n := os.Geteuid() - inside; n >= 0 && n < count {
+			return outside + n
+		}
+	}
+	return os.Geteuid()
 }
 
 // run reads what one journalctl says. The end of the context is no failure.

@@ -416,6 +416,9 @@ func TestSetOption(t *testing.T) {
 		{CRI, "max-size", "-1", Config{Driver: CRI}},
 		{CRI, "max-file", "3", Config{Driver: CRI, MaxFiles: 3}},
 		{Journald, "tag", "web", Config{Driver: Journald, Journal: Journal{Tag: "web"}}},
+		{Journald, "labels", "a,b", Config{Driver: Journald, Labels: []string{"a", "b"}}},
+		{JSONFile, "env", "A", Config{Driver: JSONFile, Env: []string{"A"}}},
+		{None, "labels", "a", Config{}}, {CRI, "env", "a", Config{}},
 		{JSONFile, "max-size", "0", Config{}}, {JSONFile, "max-size", "", Config{}}, {JSONFile, "max-size", "1x", Config{}},
 		{JSONFile, "max-size", "9223372036854775807t", Config{}}, {JSONFile, "max-size", "mm", Config{}},
 		{JSONFile, "max-file", "0", Config{}}, {Journald, "max-size", "1m", Config{}}, {None, "tag", "x", Config{}}, {JSONFile, "x", "y", Config{}},
@@ -426,6 +429,19 @@ func TestSetOption(t *testing.T) {
 		if refused := tt.want.Driver == ""; refused != (err != nil) || !refused && fmt.Sprint(c) != fmt.Sprint(tt.want) {
 			t.Errorf("%s %s=%s: got %+v, %v", tt.driver, tt.name, tt.value, c, err)
 		}
+	}
+}
+
+// A record has of labels and variables what was asked for, beside the tag.
+func TestMark(t *testing.T) {
+	c := Config{Driver: JSONFile, Attrs: map[string]string{"tag": "x"}, Labels: []string{"team", "none"}, Env: []string{"COLOR"}}
+	c.Mark(map[string]string{"team": "blue", "other": "1"}, []string{"COLOR=a=b", "PATH=/bin"})
+	if want := map[string]string{"tag": "x", "team": "blue", "COLOR": "a=b"}; fmt.Sprint(c.Attrs) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", c.Attrs, want)
+	}
+	unasked := Config{Driver: Journald}
+	if unasked.Mark(map[string]string{"team": "blue"}, []string{"PATH=/bin"}); len(unasked.Journal.Fields) != 0 {
+		t.Errorf("fields that nobody asked for: %v", unasked.Journal.Fields)
 	}
 }
 

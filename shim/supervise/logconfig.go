@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -47,7 +46,7 @@ func logConfig(c *container.Container) (logs.Config, error) {
 	}
 	journal := &config.Journal
 	journal.ID, journal.Name, journal.Image = c.Config.ID, c.Config.Name, c.Config.ImageName
-	journal.Fields = maps.Clone(c.Config.Labels)
+	config.Mark(c.Config.Labels, c.Config.Env)
 	return config, nil
 }
 
