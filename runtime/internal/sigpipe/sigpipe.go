@@ -74,12 +74,15 @@ var catch = sync.OnceValues(func() (*Pipe, error) {
 const last = unix.Signal(64)
 
 // leave tells which signals are not caught: those that cannot be, those that
-// tell of a fault in this process, and those that Go's runtime uses.
+// tell of a fault in this process, those that Go's runtime uses, and those that
+// come of using the terminal from the background: caught, they would come again and
+// again, as the kernel tries anew what the process wanted of the terminal.
 func leave(s unix.Signal) bool {
 	switch s {
 	case unix.SIGKILL, unix.SIGSTOP,
 		unix.SIGILL, unix.SIGTRAP, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGSYS,
-		unix.SIGPIPE, unix.SIGURG, unix.SIGPROF:
+		unix.SIGPIPE, unix.SIGURG, unix.SIGPROF,
+		unix.SIGTTIN, unix.SIGTTOU:
 		return true
 	}
 	return false
