@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrNotFound says that a place has no image of that name.
@@ -33,4 +34,13 @@ func Rejected(format string, args ...any) error {
 func IsRejected(err error) bool {
 	var rejected *RejectedError
 	return errors.As(err, &rejected)
+}
+
+// List is the beginning of a list of names, for an error.
+func List(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -64,9 +65,16 @@ func (p *program) run(args []string) int {
 	return exitFailure
 }
 
-// oneLine joins the lines of a text, each of which is said once.
+// oneLine joins the lines of a text, each of which is said once. What an image or an
+// archive says in an error moves no cursor.
 func oneLine(text string) string {
 	var lines []string
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) && r != '\n' && r != '\r' {
+			return ' '
+		}
+		return r
+	}, text)
 	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		line = strings.TrimSpace(line)
 		if !slices.ContainsFunc(lines, func(said string) bool { return strings.HasSuffix(said, line) }) {

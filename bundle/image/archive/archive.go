@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -146,5 +145,5 @@ func allTags(items []item) string {
 	for _, it := range items {
 		tags = append(tags, it.RepoTags...)
 	}
-	return strings.Join(tags, ", ")
+	return image.List(tags)
 }

@@ -169,7 +169,7 @@ func (l *Layout) hint() string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " (there are: " + strings.Join(names, ", ") + ")"
+	return " (there are: " + image.List(names) + ")"
 }
 
 // Named tells whether a descriptor has that name: as it stands, or as Docker

@@ -1,0 +1,242 @@
+package layout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/progress"
+)
+
+// memory has blobs by their digests.
+type memory map[v1.Hash][]byte
+
+func (m memory) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
+	raw, ok := m[d.Digest]
+	if !ok {
+		return nil, fmt.Errorf("no blob %s", d.Digest)
+	}
+	return io.NopCloser(bytes.NewReader(raw[offset:])), nil
+}
+
+// anImage is one with a layer, which need be no archive here, and its layer's blobs.
+func anImage(t *testing.T, content string) (*image.Image, memory) {
+	t.Helper()
+	d, err := image.Describe([]byte(content), types.OCIUncompressedLayer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := memory{d.Digest: []byte(content)}
+	config := &v1.ConfigFile{OS: "linux", Architecture: image.Host().Architecture, RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{d.Digest}}}
+	img, err := image.New(m, config, []v1.Descriptor{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img, m
+}
+
+// written is a layout with an image.
+func written(t *testing.T, name string) (dir string, img *image.Image) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "layout")
+	img, _ = anImage(t, "layer")
+	if err := Write(t.Context(), dir, img, name, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir, img
+}
+
+// read reads an image, with its layer.
+func read(t *testing.T, dir, name string) error {
+	t.Helper()
+	l, err := OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	img, err := l.Image(t.Context(), name, image.Host())
+	if err != nil {
+		return err
+	}
+	r, err := img.OpenBlob(t.Context(), img.LayerDescriptors()[0], 0)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// TestHostileLayouts: a file of a layout leads nowhere outside, and is waited for by
+// nobody; what is too long is not read.
+func TestHostileLayouts(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("layer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		spoil func(dir, blob string) error
+		says  string
+	}{
+		{"nothing wrong", func(string, string) error { return nil }, ""},
+		{"a blob that is a link out", func(_, blob string) error { return replace(blob, os.Symlink, outside) }, "escapes"},
+		{"a blob that is a link out by dots", func(_, blob string) error { return replace(blob, os.Symlink, "../../../../../../../.."+outside) }, "escapes"},
+		{"a directory of blobs that is a link out", func(dir, _ string) error {
+			return replace(filepath.Join(dir, "blobs"), os.Symlink, "/")
+		}, "escapes"},
+		{"an index that is a link out", func(dir, _ string) error { return replace(filepath.Join(dir, IndexFile), os.Symlink, outside) }, "escapes"},
+		{"a blob that is a FIFO", func(_, blob string) error {
+			return replace(blob, func(_, path string) error { return unix.Mkfifo(path, 0o666) }, "")
+		}, "no regular file"},
+		{"an index that is a FIFO", func(dir, _ string) error {
+			return replace(filepath.Join(dir, IndexFile), func(_, path string) error { return unix.Mkfifo(path, 0o666) }, "")
+		}, "no regular file"},
+		{"a blob of another size", func(_, blob string) error { return os.Truncate(blob, 1<<40) }, "its descriptor says 5"},
+		{"no blob", func(_, blob string) error { return os.Remove(blob) }, "the blob is missing"},
+		{"a huge index", func(dir, _ string) error { return os.Truncate(filepath.Join(dir, IndexFile), 1<<40) }, "more than"},
+		{"a huge marker", func(dir, _ string) error { return os.Truncate(filepath.Join(dir, MarkerFile), 1<<40) }, "more than"},
+		{"another version", func(dir, _ string) error {
+			return os.WriteFile(filepath.Join(dir, MarkerFile), []byte(`{"imageLayoutVersion":"2.0.0"}`), 0o600)
+		}, "not supported"},
+		{"no marker", func(dir, _ string) error { return os.Remove(filepath.Join(dir, MarkerFile)) }, "no such file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, img := written(t, "a")
+			if err := test.spoil(dir, filepath.Join(dir, BlobPath(img.LayerDescriptors()[0].Digest))); err != nil {
+				t.Fatal(err)
+			}
+			err := read(t, dir, "a")
+			if test.says == "" && err == nil {
+				return
+			}
+			if err == nil || test.says == "" || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v, want an error with %q", err, test.says)
+			}
+		})
+	}
+}
+
+// replace puts something else in a file's place.
+func replace(path string, put func(string, string) error, to string) error {
+	return errors.Join(os.RemoveAll(path), put(to, path))
+}
+
+// TestChoosing: an image is found by its name in any spelling, and by its digest; of
+// several one is to be named, and the error lists some names, not thousands.
+func TestChoosing(t *testing.T) {
+	dir, img := written(t, "docker.io/library/a:1")
+	for _, name := range []string{"docker.io/library/a:1", "a:1", img.Descriptor().Digest.String(), ""} {
+		if err := read(t, dir, name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for i := range 50 {
+		if err := Write(t.Context(), dir, img, fmt.Sprintf("%02d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := read(t, dir, "nothere")
+	if !errors.Is(err, image.ErrNotFound) || !strings.HasSuffix(err.Error(), "(there are: docker.io/library/a:1, "+strings.Join(numbers(19), ", ")+", and 31 more)") {
+		t.Errorf("got %v", err)
+	}
+	if err := read(t, dir, ""); err == nil || !strings.Contains(err.Error(), "there are 51") {
+		t.Errorf("with no name: %v", err)
+	}
+}
+
+func numbers(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("%02d", i))
+	}
+	return list
+}
+
+// TestWriteTells each blob, those that are there as such.
+func TestWriteTells(t *testing.T) {
+	dir, img := written(t, "a")
+	other, _ := anImage(t, "another layer")
+	for _, test := range []struct {
+		img  *image.Image
+		want progress.Phase
+	}{{img, progress.Exists}, {other, progress.Written}} {
+		told := map[progress.Phase]int{}
+		if err := Write(t.Context(), dir, test.img, "b", func(e progress.Event) {
+			if e.Phase != progress.Writing && e.Done != e.Total {
+				t.Errorf("at its end: %+v", e)
+			}
+			told[e.Phase]++
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if told[test.want] != 3 { // the layer, the configuration, the manifest
+			t.Errorf("it told %v", told)
+		}
+	}
+}
+
+// TestWriteThatFails leaves what there was: nothing, or a layout with another image.
+func TestWriteThatFails(t *testing.T) {
+	broken, blobs := anImage(t, "another layer")
+	clear(blobs)
+	dir := filepath.Join(t.TempDir(), "a/b")
+	if err := Write(t.Context(), dir, broken, "x", nil); err == nil {
+		t.Fatal("an image without its layer was written")
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
+	}
+	dir, _ = written(t, "a")
+	before := files(t, dir)
+	if err := Write(t.Context(), dir, broken, "a", nil); err == nil {
+		t.Fatal("an image without its layer was written")
+	}
+	if after := files(t, dir); !slices.Equal(after, before) {
+		t.Errorf("there was\n%q, and now there is\n%q", before, after)
+	}
+	if err := read(t, dir, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+// files are the names in a directory.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		names = append(names, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestNameMoves: an image that loses its name is not in the index any more.
+func TestNameMoves(t *testing.T) {
+	dir, _ := written(t, "a")
+	other, _ := anImage(t, "another layer")
+	if err := Write(t.Context(), dir, other, "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, IndexFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(raw, &index); err != nil || len(index.Manifests) != 1 || index.Manifests[0].Digest != other.Descriptor().Digest {
+		t.Errorf("got %s, %v", raw, err)
+	}
+}
