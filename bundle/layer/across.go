@@ -158,35 +158,72 @@ func (u *unpacker) shown(path string, base int) (*node, error) {
 	return nil, nil
 }
 
-// namesOf are all paths of a file in its layer.
+// namesOf are all paths of a file in its layer, where it has several.
 func (u *unpacker) namesOf(f *lowerFile) ([]string, error) {
-	var paths []string
-	left := []*lowerPart{{base: f.part.base}}
+	linked, ok := u.linked[f.part.base]
+	if !ok {
+		var err error
+		if linked, err = u.linkedIn(f.part.base); err != nil {
+			return nil, err
+		}
+		if u.linked == nil {
+			u.linked = map[int]inodes{}
+		}
+		u.linked[f.part.base] = linked
+	}
+	return linked[inode{f.stat.Dev, f.stat.Ino}], nil
+}
+
+// inode is a file, whatever its names, and inodes are the paths of files.
+type (
+	inode  struct{ device, number uint64 }
+	inodes map[inode][]string
+)
+
+// linkedIn are the files of a layer that have several names. All of the layer is
+// walked, once, however many links lead there.
+func (u *unpacker) linkedIn(base int) (inodes, error) {
+	linked := inodes{}
+	left := []*lowerPart{{base: base}}
 	for len(left) > 0 {
 		p := left[len(left)-1]
 		left = left[:len(left)-1]
-		fd, err := u.openPart(p)
+		below, err := u.linkedBelow(p, linked)
+		if err == nil {
+			err = u.ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}
-		names, err := namesIn(fd)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			found, err := u.stat(p, name)
-			switch {
-			case err != nil:
-				return nil, err
-			case found.format() == unix.S_IFDIR:
-				left = append(left, &lowerPart{base: p.base, path: joinPath(p.path, name)})
-			case found != nil && found.stat.Ino == f.stat.Ino && found.stat.Dev == f.stat.Dev:
-				paths = append(paths, joinPath(p.path, name))
-			}
-		}
+		left = append(left, below...)
 		u.dirs.drop(&p.slot)
 	}
-	return paths, nil
+	return linked, nil
+}
+
+// linkedBelow adds what is in one directory, and gives the directories in it.
+func (u *unpacker) linkedBelow(p *lowerPart, linked inodes) (below []*lowerPart, err error) {
+	fd, err := u.openPart(p)
+	if err != nil {
+		return nil, err
+	}
+	names, err := namesIn(fd)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		found, err := u.stat(p, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case found.format() == unix.S_IFDIR:
+			below = append(below, &lowerPart{base: p.base, path: joinPath(p.path, name)})
+		case found != nil && found.stat.Nlink > 1:
+			id := inode{found.stat.Dev, found.stat.Ino}
+			linked[id] = append(linked[id], joinPath(p.path, name))
+		}
+	}
+	return below, nil
 }
 
 // copyFile makes a copy of a file of the layers below, with all its metadata.

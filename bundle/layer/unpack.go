@@ -41,6 +41,9 @@ type unpacker struct {
 	unsure  []*node
 	orphans []orphan // what went through links that were replaced since
 	links   []*node  // hard links to what this layer does not have
+	// linked are the files with several names of those layers below that were asked
+	// for them, by the layers' descriptors.
+	linked map[int]inodes
 }
 
 // orphan is what went through a symbolic link that is no more.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -392,6 +393,20 @@ func TestLayers(t *testing.T) {
 	for _, c := range layerCases {
 		t.Run(c.name, func(t *testing.T) { check(t, c.want, c.layers...) })
 	}
+}
+
+// TestManyLinksAcross: links to hundreds of files that have several names below are
+// found in one walk through the layer below, not in one for each.
+func TestManyLinksAcross(t *testing.T) {
+	const files = 300
+	lower, upper, want := list(root), list(root), list(root)
+	for i := range files {
+		name := fmt.Sprint("f", i)
+		lower = append(lower, File(name, name), Link("g"+name, name))
+		upper = append(upper, Link("h"+name, name))
+		want = append(want, File(name, name), Link("g"+name, name), Link("h"+name, name))
+	}
+	check(t, want, lower, upper)
 }
 
 // invalidLayers are refused, in both forms.
