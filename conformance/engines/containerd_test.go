@@ -198,19 +198,19 @@ func TestContainerdCheckpoint(t *testing.T) {
 		t.Skipf("needs a criu that knows this kernel: %s", out)
 	}
 	e := containerd(t)
-	e.must(0, "", "run", "-d", "--runtime", runtime, box, "one", "/bin/sh", "-c",
+	e.must(0, "", "run", "-d", "--runtime", runtime, box, "kept", "/bin/sh", "-c",
 		"token=$(cat /proc/sys/kernel/random/uuid); echo $token >/token; while :; do [ -e /ask ] && echo $token >/answer; sleep 0.1; done")
-	token, status := e.run("task", "exec", "--exec-id", "x", "one", "/bin/sh", "-c", "until [ -s /token ]; do sleep 0.1; done; cat /token; rm /token")
+	token, status := e.run("task", "exec", "--exec-id", "x", "kept", "/bin/sh", "-c", "until [ -s /token ]; do sleep 0.1; done; cat /token; rm /token")
 	if len(token) < 36 || status != 0 {
 		t.Fatalf("the token is %q, status %d", token, status)
 	}
-	e.must(0, "", "container", "checkpoint", "--rw", "--task", "--image", "one", "checkpoint/one")
-	e.must(0, "", "task", "rm", "--force", "one")
-	e.must(0, "", "container", "rm", "one")
-	e.must(0, "", "container", "restore", "--rw", "--live", "one", "checkpoint/one")
-	e.must(0, token, "task", "exec", "--exec-id", "x", "one", "/bin/sh", "-c", ">/ask; until [ -s /answer ]; do sleep 0.1; done; cat /answer")
-	e.must(0, "", "task", "rm", "--force", "one")
-	e.must(0, "", "container", "rm", "one")
+	e.must(0, "", "container", "checkpoint", "--rw", "--task", "--image", "kept", "checkpoint/kept")
+	e.must(0, "", "task", "rm", "--force", "kept")
+	e.must(0, "", "container", "rm", "kept")
+	e.must(0, "", "container", "restore", "--rw", "--live", "kept", "checkpoint/kept")
+	e.must(0, token, "task", "exec", "--exec-id", "x", "kept", "/bin/sh", "-c", ">/ask; until [ -s /answer ]; do sleep 0.1; done; cat /answer")
+	e.must(0, "", "task", "rm", "--force", "kept")
+	e.must(0, "", "container", "rm", "kept")
 }
 
 // supervisorOf are the pids of the one supervisor of a containerd and its keeper.

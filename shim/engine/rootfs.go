@@ -180,10 +180,6 @@ func shorten(options []string) (dir, data string) {
 	return dir, strings.Join(short, ",")
 }
 
-// unmountRootfs unmounts what is mounted at a bundle's root file system, and
-// below it.
-func unmountRootfs(c *Create) error { return UnmountRootfs(c.Bundle) }
-
 // UnmountRootfs unmounts what is mounted at a bundle's root file system, and
 // below it. Nothing there is fine.
 func UnmountRootfs(bundle string) error {

@@ -56,7 +56,7 @@ func TestMappedRootfs(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := owner(t, dir+"/bundle/rootfs/etc/passwd")
-			if err := unmountRootfs(c); err != nil {
+			if err := UnmountRootfs(c.Bundle); err != nil {
 				t.Fatal(err)
 			}
 			if want := [2]uint32{100000, 200000}; got != want {

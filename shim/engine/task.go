@@ -182,7 +182,7 @@ func (t *task) abandon(then func()) {
 
 // undo removes the container and its mounts.
 func (t *task) undo(trace Trace) error {
-	return errors.Join(t.runtime.traced(trace).remove(t.create.ID), unmountRootfs(t.create))
+	return errors.Join(t.runtime.traced(trace).remove(t.create.ID), UnmountRootfs(t.create.Bundle))
 }
 
 // forget gives back what this process holds of the task.
