@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // needUnified skips a test where cgroup v2 has not these controllers.
@@ -42,6 +43,58 @@ func TestExecFallsBackToInitsCgroup(t *testing.T) {
 			b.t.Errorf("the exec'd process is in %q", got)
 		}
 	})
+}
+
+// A container without a cgroup namespace sees the host's hierarchy, whose
+// options stay as they are. runc#5258
+func TestHierarchyKeepsItsOptions(t *testing.T) {
+	needUnified(t)
+	before := hierarchyOptions(t)
+	const option = "memory_recursiveprot"
+	with := before
+	if !strings.Contains(before, option) {
+		with = strings.TrimPrefix(before+","+option, ",")
+	}
+	setHierarchyOptions(t, with)
+	t.Cleanup(func() { setHierarchyOptions(t, before) })
+	if !strings.Contains(hierarchyOptions(t), option) {
+		t.Skip("may not set the options of the hierarchy")
+	}
+	b := newBox(t)
+	b.running()
+	if got := hierarchyOptions(t); !strings.Contains(got, option) {
+		t.Errorf("with a container the hierarchy's options are %q, were %q", got, with)
+	}
+}
+
+// hierarchyOptions are those of cgroup v2, which all its mounts share.
+func hierarchyOptions(t *testing.T) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if _, file, ok := strings.Cut(strings.TrimSpace(line), " - cgroup2 "); ok {
+			_, options, _ := strings.Cut(file, " ")
+			_, options, _ = strings.Cut(options, ",")
+			return options
+		}
+	}
+	t.Fatal("cgroup v2 is not mounted")
+	return ""
+}
+
+// setHierarchyOptions mounts the hierarchy once more, which is what sets them.
+func setHierarchyOptions(t *testing.T, options string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("cgroup2", dir, "cgroup2", 0, options); err != nil {
+		t.Skipf("mounting cgroup2: %v", err)
+	}
+	if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writableCgroup lets the container write to its cgroups.

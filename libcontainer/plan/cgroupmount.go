@@ -19,12 +19,17 @@ func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
 	c.cgroup1Mounts(o, dest)
 }
 
-// cgroup2Mount mounts the unified hierarchy, or binds it where a user
-// namespace without a cgroup namespace of its own may not mount it.
+// cgroup2Mount mounts the unified hierarchy, or binds the host's where the
+// container has no cgroup namespace of its own: a user namespace may not mount
+// it then, and in the host's cgroup namespace a new mount would replace the
+// options that the host has given to the hierarchy, such as nsdelegate.
 // CVE-2023-25809: without privilege and cgroup namespace it is read-only.
+//
+// Linux: cgroup2's options are those of the one hierarchy, and set by each
+// mount in the first cgroup namespace (apply_cgroup_root_flags).
 func (c *compiler) cgroup2Mount(m *specs.Mount, o *mountOptions, dest string) {
 	doing := "mounting cgroup2 at " + dest
-	if c.owned() && !c.ns.has(unix.CLONE_NEWCGROUP) {
+	if !c.ns.has(unix.CLONE_NEWCGROUP) {
 		c.do(doing, OpOpenTree, str("/sys/fs/cgroup"), num(uint64(unix.AT_RECURSIVE)))
 		set := o.set
 		if !c.facts.Privileged {

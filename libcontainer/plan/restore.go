@@ -165,7 +165,7 @@ func ExternalMounts(s *specs.Spec, facts Facts, opts Options) []ExternalMount {
 // externalCgroups are those that are bound because the container has no
 // cgroup namespace of its own to mount them in.
 func (c *compiler) externalCgroups(dest string) []ExternalMount {
-	if c.ns.has(unix.CLONE_NEWCGROUP) || c.facts.CgroupV2 && !c.ns.has(unix.CLONE_NEWUSER) {
+	if c.ns.has(unix.CLONE_NEWCGROUP) {
 		return nil
 	}
 	if c.facts.CgroupV2 {
