@@ -42,6 +42,9 @@ type Options struct {
 	// OneOwner leaves all files to who unpacks: for a user namespace with one
 	// user only, or for who is not root.
 	OneOwner bool
+	// FilesAlone refuses names that begin with .wh.: the archive is somebody's files,
+	// and no layer, which removes files by them.
+	FilesAlone bool
 	// Namespace is that of the overlay form. Empty means Trusted.
 	Namespace Namespace
 	Limits    Limits

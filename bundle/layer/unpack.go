@@ -163,7 +163,11 @@ func (u *unpacker) next() error {
 		return u.rootEntry()
 	}
 	dir, base := splitPath(path)
-	switch whiteoutOf(dir, base) {
+	means := whiteoutOf(dir, base)
+	if u.o.FilesAlone && (means != ordinary || strings.HasPrefix(base, whiteoutPrefix)) {
+		return fmt.Errorf("%w: a layer cannot hold a name that begins with .wh.", ErrInvalid)
+	}
+	switch means {
 	case leftOut:
 		return nil
 	case misplaced:

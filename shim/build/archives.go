@@ -23,6 +23,7 @@ func isArchive(file *os.File) bool {
 // whom the archive says, or to an owner.
 // CVE-2026-41567: a decompressor of the container's was executed.
 func extract(ctx context.Context, archive io.Reader, dir *os.File, to *owner, how layer.Options) error {
+	how.FilesAlone = true
 	r := decompress.NewReader(archive)
 	defer r.Close()
 	if to == nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,6 +103,7 @@ func TestLinksOfTheImage(t *testing.T) {
 		}
 	}
 	y.file("x.tar", archive.String())
+	y.whiteouts()
 	for _, step := range []string{
 		"WORKDIR /absolute/made", "WORKDIR /relative/made", "USER app\nWORKDIR /absolute", "COPY a /absolute/", "COPY a /relative/made/a", "COPY d /absolute", "COPY d /absolute/",
 		"COPY --chown=1000 --chmod=777 d /relative/made/", "ADD x.tar /absolute/", "ADD x.tar /", "COPY <<E /absolute/file\nE", "COPY --from=box /absolute/file /x", "COPY --from=box /relative /x/",
@@ -307,6 +309,26 @@ func TestFetched(t *testing.T) {
 	}
 	content = "other"
 	y.refused(add+"/moved /opt2/", "its digest is")
+}
+
+// whiteouts wants names refused that would remove files of the layers below.
+func (y *yard) whiteouts() {
+	y.t.Helper()
+	y.file("e/.wh.bin", "")
+	for i, name := range []string{".wh.bin", "bin/.wh..wh..opq", ".wh..wh.x", ".wh.d/x"} {
+		var archive bytes.Buffer
+		w := tar.NewWriter(&archive)
+		if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Mode: 0o666}), w.Close()); err != nil {
+			y.t.Fatal(err)
+		}
+		file := fmt.Sprintf("wh%d.tar", i)
+		y.file(file, archive.String())
+		y.refused("FROM box\nADD "+file+" /", ".wh.")
+		y.refused("FROM box\nADD --chown=1 "+file+" /", ".wh.")
+	}
+	for _, step := range []string{"COPY e/.wh.bin /", "COPY e /", "ADD e/.wh.bin /x/.wh..wh..opq", "WORKDIR /.wh.bin", "RUN touch /.wh.bin", "COPY <<E /.wh.bin\nE"} {
+		y.refused("FROM box\n"+step, "a layer cannot hold a name that begins with .wh.")
+	}
 }
 
 // TestArchives: ADD unpacks what is an archive, in this process alone.
