@@ -260,39 +260,31 @@ func (r *room) imagesSum() sum {
 	return s
 }
 
-func (r *room) containersSum() sum {
-	s := sum{total: len(r.containers)}
-	for _, c := range r.containers {
-		s.size += c.size
-		if c.state.Alive() {
+// sumOf adds up what could go where it is not in use.
+func sumOf[T any](all []T, each func(T) (size int64, used bool)) sum {
+	s := sum{total: len(all)}
+	for _, one := range all {
+		size, used := each(one)
+		s.size += size
+		if used {
 			s.active++
 		} else {
-			s.reclaimable += c.size
+			s.reclaimable += size
 		}
 	}
 	return s
+}
+
+func (r *room) containersSum() sum {
+	return sumOf(r.containers, func(c containerRoom) (int64, bool) { return c.size, c.state.Alive() })
 }
 
 func (r *room) volumesSum() sum {
-	s := sum{total: len(r.volumes)}
-	for _, v := range r.volumes {
-		s.size += v.size
-		if len(v.Users) > 0 {
-			s.active++
-		} else {
-			s.reclaimable += v.size
-		}
-	}
-	return s
+	return sumOf(r.volumes, func(v volumeRoom) (int64, bool) { return v.size, len(v.Users) > 0 })
 }
 
 func (r *room) buildsSum() sum {
-	s := sum{total: len(r.builds)}
-	for _, b := range r.builds {
-		s.size += b.size
-	}
-	s.reclaimable = s.size
-	return s
+	return sumOf(r.builds, func(b buildRoom) (int64, bool) { return b.size, false })
 }
 
 // sizes are what an image has, what others have too, and what it has alone.
