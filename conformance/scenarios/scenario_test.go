@@ -129,7 +129,7 @@ func (s scenario) run(t *testing.T, i *instance) (out, log string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `. "$0"; . "$1"`, prelude, script)
 	cmd.Dir = dir
-	cmd.Env = append(i.env, "C="+s.name)
+	cmd.Env = append(i.env, "C="+s.name, "RUNTIME="+i.name)
 	cmd.Stdout, cmd.Stderr = files[0], files[1]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }

@@ -1,6 +1,7 @@
 # What scenarios have in common.
 #   $C       a name for the scenario's container
 #   $ENGINE  podman, docker or containerd
+#   $RUNTIME the runtime's name
 #   engine   the engine's command line
 
 # status COMMAND: run it quietly, and print how it ended.
