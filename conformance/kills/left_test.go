@@ -20,8 +20,8 @@ type sight map[string]bool
 // grows are the files of a root that come with time, and of which there is one.
 var grows = []string{"/events/log.1"}
 
-// remembered is a directory of compiled filters, which goes with the boot.
-const remembered = "/runtime"
+// states is a directory of a runtime's states, which is made at the first use.
+const states = "/runtime"
 
 // look looks when everything was removed and no process is left.
 func (m *machine) look() sight {
@@ -31,7 +31,7 @@ func (m *machine) look() sight {
 	must(m.t, err)
 	for _, line := range found {
 		grown := slices.Contains(grows, strings.TrimPrefix(line, "file "+m.root()))
-		kept := strings.HasPrefix(line, "file "+runDir) && (strings.HasSuffix(line, remembered) || strings.Contains(line, remembered+"/.seccomp"))
+		kept := strings.HasPrefix(line, "file "+runDir) && strings.HasSuffix(line, states)
 		if !grown && !kept && line != "cgroup "+m.token {
 			s[line] = true
 		}

@@ -27,6 +27,8 @@ type Options struct {
 	Store *store.Store
 	// Run is a directory for the states of the runtime, which is made.
 	Run string
+	// Filters is where compiled seccomp filters are kept; "" is below Run.
+	Filters string
 	// File is the Dockerfile that was read, but for the configurations of images.
 	File func(dockerfile.Images) (*dockerfile.File, error)
 	// Context is the directory that files are copied from; Ignore are the patterns

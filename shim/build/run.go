@@ -169,7 +169,11 @@ func (e *exitError) Error() string {
 }
 
 // runtime is where the containers' states are.
-func (b *builder) runtime() *libcontainer.Runtime { return runtimeIn(b.o.Run, b.o.Rootless) }
+func (b *builder) runtime() *libcontainer.Runtime {
+	r := runtimeIn(b.o.Run, b.o.Rootless)
+	r.Filters = b.o.Filters
+	return r
+}
 
 func runtimeIn(run string, rootless bool) *libcontainer.Runtime {
 	r := &libcontainer.Runtime{Root: filepath.Join(run, "build")}

@@ -209,7 +209,7 @@ func (p *program) buildOptions(b building) (*build.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Run = containers.Run()
+	o.Run, o.Filters = containers.Run(), containers.Filters()
 	if o.Names, err = givenNames(b.tags); err != nil {
 		return nil, err
 	}
