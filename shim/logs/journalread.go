@@ -143,9 +143,18 @@ func (r *journalReader) run(ctx context.Context, args []string) error {
 	case err != nil:
 		return err
 	case waited != nil:
-		return fmt.Errorf("reading journal: %w: %s", waited, strings.Join(strings.Fields(stderr.String()), " "))
+		return fmt.Errorf("reading journal: %w: %s", waited, explained(strings.Join(strings.Fields(stderr.String()), " ")))
 	}
 	return nil
+}
+
+// explained adds to journalctl's words what can be done.
+// Source: journald.conf(5), SplitMode.
+func explained(words string) string {
+	if strings.Contains(words, "insufficient permissions") {
+		words += " [users have journals of their own only where it is kept in /var/log/journal; members of the group systemd-journal read all]"
+	}
+	return words
 }
 
 func (r *journalReader) records(in *bufio.Reader) error {
