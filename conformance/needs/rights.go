@@ -41,6 +41,21 @@ func boundingSet(status string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimSpace(line), 16, 64)
 }
 
+// InitialCgroups skips a test for what can be done in the machine's first cgroup
+// namespace alone. why says what that is.
+// Linux: include/uapi/linux/nsfs.h, CGROUP_NS_INIT_INO.
+func InitialCgroups(t testing.TB, why string) {
+	t.Helper()
+	const first = "cgroup:[4026531835]"
+	namespace, err := os.Readlink("/proc/self/ns/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if namespace != first {
+		t.Skipf("needs the machine's first cgroup namespace, not %s: %s", namespace, why)
+	}
+}
+
 // Terminal ends a test that could not open a terminal, for err: it is skipped where
 // the machine has /dev/ptmx for root alone, and fails otherwise. nil means that it
 // could.

@@ -18,14 +18,14 @@ func TestCommit(t *testing.T) {
 	l := newLab(t)
 	for _, how := range compressions {
 		l.step(how, func(dir string) {
-			shim := l.shim(dir)
+			shim, bundle := l.shim(dir), filepath.Join(dir, "bundle")
 			shim("pull", "oci:"+l.layout+":"+*image+"-"+how, "base")
-			shim("bundle", "base", dir+"/work", "true")
-			root := dir + "/work/rootfs"
+			shim("bundle", "base", bundle, "true")
+			root := filepath.Join(bundle, "rootfs")
 			l.change(root)
 			want := l.timed(treetest.Read(l, root))
-			shim("commit", "--compression", how, dir+"/work", "moved")
-			shim("bundle", "--remove", dir+"/work")
+			shim("commit", "--compression", how, bundle, "moved")
+			shim("bundle", "--remove", bundle)
 			l.check(dir, "moved", want)
 
 			shim("save", "-o", dir+"/saved", "moved")

@@ -38,7 +38,7 @@ func TestFullDisk(t *testing.T) {
 		"pull":                  {"--root", small + "/store", "pull", "oci:" + l.layout + ":" + *image + "-zstd", "moved"},
 		"load":                  {"--root", small + "/store", "load", "-i", dir + "/saved"},
 		"import":                {"--root", small + "/store", "import", "--compression", "none", dir + "/files", "moved"},
-		"commit, the disk full": {"commit", "--compression", "none", dir + "/work", "committed"},
+		"commit, the disk full": {"commit", "--compression", "none", filepath.Join(dir, "bundle"), "committed"},
 	} {
 		t.Run(name, func(t *testing.T) { l.full(t, dir, small, args) })
 	}
@@ -77,14 +77,15 @@ func (l *lab) full(t *testing.T, dir, small string, args []string) {
 // committable makes a small image and a bundle of it, in which is more than there is
 // space for.
 func (l *lab) committable(dir, small string) string {
+	bundle := filepath.Join(dir, "bundle")
 	l.run("tar", "-cf", dir+"/empty.tar", "-T", "/dev/null")
 	l.run(l.program, "--root", small+"/store", "import", dir+"/empty.tar", "empty")
-	l.run(l.program, "--root", small+"/store", "bundle", "--progress", "none", "empty", dir+"/work", "true")
+	l.run(l.program, "--root", small+"/store", "bundle", "--progress", "none", "empty", bundle, "true")
 	l.Cleanup(func() {
 		// The store is gone with its disk.
-		l.must(errors.Join(unix.Unmount(dir+"/work/rootfs", unix.MNT_DETACH), os.RemoveAll(dir+"/work")))
+		l.must(errors.Join(unix.Unmount(filepath.Join(bundle, "rootfs"), unix.MNT_DETACH), os.RemoveAll(bundle)))
 	})
-	l.must(os.WriteFile(dir+"/work/rootfs/large", []byte(strings.Repeat("x", 3<<20)), 0o644))
+	l.must(os.WriteFile(filepath.Join(bundle, "rootfs/large"), []byte(strings.Repeat("x", 3<<20)), 0o644))
 	return small + "/store"
 }
 
