@@ -93,10 +93,23 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	e.clock.report(c.runtime.Trace)
 	if err != nil {
 		e.undo()
-		return nil, err
+		return nil, orStopped(err)
 	}
 	return &Process{e.stage.Pid, e.stage.Pidfd}, nil
 }
+
+// orStopped is an error, or that the container's process ended while it was to be joined.
+func orStopped(err error) error {
+	var step *StepError
+	if errors.As(err, &step) && step.is(plan.OpSetns) && step.Errno == unix.ESRCH {
+		return errStopped
+	}
+	return err
+}
+
+// errStopped is Exec's.
+// Compat(runc): its text.
+var errStopped = &StatusError{"cannot exec in a stopped container", ErrNotRunning}
 
 // prepareExec decides all that can be decided before there is a process.
 func (c *Container) prepareExec(o ExecOptions) (*execution, error) {
@@ -132,7 +145,7 @@ func (c *Container) checkExec(ignorePaused bool) error {
 	case err != nil:
 		return err
 	case status == Stopped:
-		return &StatusError{"cannot exec in a stopped container", ErrNotRunning}
+		return errStopped
 	case status == Creating:
 		return &StatusError{"cannot exec in a container that is being created", ErrNotRunning}
 	case status == Paused && !ignorePaused:

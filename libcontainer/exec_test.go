@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/conformance/needs"
+	"github.com/davit-containers/davit/libcontainer/plan"
 )
 
 // running starts a container that sleeps, to the test's end.
@@ -276,5 +277,23 @@ func TestExecWithoutMountNamespace(t *testing.T) {
 	c := b.running()
 	if got := b.execs(c, "ls", "/"); !strings.HasPrefix(got, "bin\ndev\netc") || strings.Contains(got, "home") {
 		t.Errorf("its root has %q", got)
+	}
+}
+
+// A container that ends while it is joined has stopped, in the words for one that had
+// before.
+func TestExecInWhatEnds(t *testing.T) {
+	joining := &StepError{Op: plan.OpSetns.String(), Errno: unix.ESRCH}
+	if err := orStopped(joining); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("got %v", err)
+	}
+	for _, other := range []error{
+		&StepError{Op: plan.OpSetns.String(), Errno: unix.EPERM},
+		&StepError{Op: plan.OpExec.String(), Errno: unix.ESRCH},
+		unix.ESRCH,
+	} {
+		if err := orStopped(other); err != other {
+			t.Errorf("%v became %v", other, err)
+		}
 	}
 }
