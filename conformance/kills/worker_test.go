@@ -95,6 +95,7 @@ const (
 	// A supervisor was killed together with its keeper while it was waited for.
 	supervisorKilled = "its supervisor was killed"
 	notRunning       = "is not running"
+	stoppedMeanwhile = "cannot exec in a stopped container"
 	noContainer      = "No such container"
 )
 
@@ -251,7 +252,7 @@ func (w *worker) remove() {
 
 func (w *worker) exec() {
 	if r := w.pick(); r != nil {
-		w.try(r.id, []string{notRunning}, "exec", r.name, "true")
+		w.try(r.id, []string{notRunning, stoppedMeanwhile}, "exec", r.name, "true")
 	}
 }
 

@@ -77,7 +77,9 @@ func OpenDir(dir string) (*Container, error) {
 
 // Supervise locks the file by which others see that the container has a
 // supervisor. It is unlocked when the last process has closed the file, so that a
-// supervisor hands it to its keeper. ErrSupervised: there is one already.
+// supervisor hands it to its keeper.
+//
+// Errors: ErrSupervised, there is one already; ErrNotExist.
 func (c *Container) Supervise() (*os.File, error) { return c.supervise(unix.F_OFD_SETLK) }
 
 // SuperviseNext is Supervise that waits until the supervisor that there is has
@@ -91,7 +93,10 @@ func Unsupervise(f *os.File) {
 }
 
 func (c *Container) supervise(lock int) (*os.File, error) {
-	f, err := os.OpenFile(c.path(supervisorFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(c.path(supervisorFile), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &NotFoundError{c.Config.ID}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking the supervisor's file: %w", err)
 	}

@@ -90,13 +90,17 @@ func (s *Store) create(config Config) (*Locked, error) {
 }
 
 // begin writes the configuration before anything else is made. That it is on disk
-// is seen to by Ready.
+// is seen to by Ready. The supervisor's file is made here alone: in a directory that
+// is being removed nobody makes another.
 func (c *Container) begin() error {
 	data, err := json.Marshal(c.Config)
 	if err != nil {
 		return err
 	}
-	return statefile.Replace(c.path(configFile), data)
+	if err := statefile.Replace(c.path(configFile), data); err != nil {
+		return err
+	}
+	return os.WriteFile(c.path(supervisorFile), nil, 0o600)
 }
 
 // free tells whether a name can be taken; a link that is left over gives way.

@@ -111,10 +111,17 @@ func (p *program) startHere(ctx context.Context, s starting, ref string) error {
 		return err
 	}
 	defer l.Unlock()
-	if state, err := l.State(); err != nil || state.Alive() {
-		return errors.Join(err, fmt.Errorf("container %s runs already [%s attach %s]", ref, name, ref))
+	state, err := l.State()
+	if err == nil && state.Alive() {
+		err = supervise.ErrRuns
 	}
-	client, err := begin(ctx, l, supervise.StartOptions{Attach: true})
+	var client *supervise.Client
+	if err == nil {
+		client, err = begin(ctx, l, supervise.StartOptions{Attach: true})
+	}
+	if errors.Is(err, supervise.ErrRuns) {
+		return fmt.Errorf("container %s runs already [%s attach %s]", ref, name, ref)
+	}
 	if err != nil {
 		return err
 	}
@@ -140,6 +147,9 @@ func start(ctx context.Context, c *container.Container) error {
 		return fmt.Errorf("cannot start a paused container, try unpause instead") // Compat(moby): its words
 	}
 	client, err := begin(ctx, l, supervise.StartOptions{})
+	if errors.Is(err, supervise.ErrRuns) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

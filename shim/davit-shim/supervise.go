@@ -60,11 +60,13 @@ func (h *hosting) attach(ctx context.Context, c *container.Container, pid int) e
 	return links.Attach(ctx, c, pid)
 }
 
-// remove is the end of a container that was to be removed.
+// remove is the end of a container that was to be removed. A removal that another
+// supervisor had begun goes on.
 func (h *hosting) remove(ctx context.Context, c *container.Container) error {
 	l, err := c.Lock()
 	if errors.Is(err, container.ErrNotExist) {
-		return nil
+		_, err := assembly.Sweep(ctx, c.Store())
+		return err
 	}
 	if err != nil {
 		return err

@@ -25,7 +25,11 @@ type Launch struct {
 	Dir      string
 	Listener *os.File // the socket that the supervisor serves
 	Exits    string   // a file for the exits of orphans, emptied
+	Lock     *os.File // what it keeps by LockKey, for as long as it lives or until it is dropped; nil for nothing
 }
+
+// LockKey is the key of [Launch.Lock].
+const LockKey = "lock"
 
 // Start starts a keeper, in a session of its own, which starts the supervisor.
 // It returns the keeper's pid.
@@ -50,11 +54,14 @@ func Start(l Launch) (int, error) {
 		return 0, err
 	}
 	defer null.Close()
+	argv := []string{Name}
+	files := []uintptr{null.Fd(), null.Fd(), null.Fd(), l.Listener.Fd(), exits.Fd(), supervisor.Fd()}
+	if l.Lock != nil {
+		argv, files = append(argv, LockKey), append(files, l.Lock.Fd())
+	}
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(program.Fd()))
-	pid, _, err := syscall.StartProcess(path, append([]string{Name, l.Program}, l.Args...), &syscall.ProcAttr{
-		Dir: l.Dir, Env: l.Env,
-		Files: []uintptr{null.Fd(), null.Fd(), null.Fd(), l.Listener.Fd(), exits.Fd(), supervisor.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+	pid, _, err := syscall.StartProcess(path, append(append(argv, l.Program), l.Args...), &syscall.ProcAttr{
+		Dir: l.Dir, Env: l.Env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return 0, fmt.Errorf("starting the keeper: %w", err)

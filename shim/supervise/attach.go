@@ -74,6 +74,9 @@ func (c *Client) fetch(ctx context.Context, m *outputRequest, s *Streams) (ended
 			return false, fmt.Errorf("writing the container's output: %w", err)
 		}
 	}
+	if r.Exit > 0 {
+		c.exits.Store(m.Exec, int(r.Exit-1))
+	}
 	return r.Ended[0] && r.Ended[1], nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,7 @@ type Client struct {
 	reader string
 	lost   int // how often in a row the connection has ended without an answer
 	ended  chan struct{}
+	exits  sync.Map // the statuses that came with the end of outputs, by process
 }
 
 // Dial connects to the supervisor. ErrNotRunning: there is none.
@@ -197,6 +199,9 @@ func (c *Client) notReady(last time.Time) (string, error) {
 // in the log then, and its network is gone; it is removed after that, where it is
 // to be.
 func (c *Client) Wait(ctx context.Context) (int, error) {
+	if status, known := c.exits.Load(""); known {
+		return status.(int), nil
+	}
 	r := waitReply{}
 	err := c.call(ctx, methodWait, &waitRequest{}, &r)
 	if errors.Is(err, ErrNotRunning) {
@@ -332,6 +337,9 @@ func (c *Client) Exec(ctx context.Context, p Process) (string, error) {
 // WaitExec waits for the end of a further process whose output is read, and tells
 // its exit status.
 func (c *Client) WaitExec(ctx context.Context, exec string) (int, error) {
+	if status, known := c.exits.Load(exec); known {
+		return status.(int), nil
+	}
 	r := waitReply{}
 	err := c.call(ctx, methodWait, &waitRequest{exec}, &r)
 	return int(r.Status), err

@@ -341,9 +341,7 @@ func (s *supervisor) finish() {
 	}
 	os.Remove(s.c.Run())
 	s.c.Store().TidyRun()
-	s.unmark()
-	s.keeper.Drop(lockKey)
-	container.Unsupervise(s.locked) // at once: the keeper takes its time
+	s.unlock()
 	for _, w := range s.ends {
 		w.tell(struct{}{})
 	}

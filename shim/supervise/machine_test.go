@@ -32,10 +32,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// killsRemover is a file in a store's root that has the next supervisor killed while it
+// removes its container.
+const killsRemover = "killed-while-removing"
+
 func removeForTest(_ context.Context, c *container.Container) error {
 	l, err := c.Lock()
+	if errors.Is(err, container.ErrNotExist) {
+		left, err := c.Store().Leftovers()
+		for _, l := range left {
+			err = errors.Join(err, l.Remove())
+		}
+		return err
+	}
 	if err != nil {
 		return err
+	}
+	if os.Remove(filepath.Join(c.Store().Root(), killsRemover)) == nil {
+		return errors.Join(l.Hide(), unix.Kill(os.Getpid(), unix.SIGKILL))
 	}
 	return l.Remove()
 }
@@ -77,7 +91,7 @@ func (m *machine) clean() {
 		if missing == nil {
 			m.awaitEnd(pid, 10_000) // it writes to the test's directory
 		}
-		free(c)
+		m.freed(c)
 		m.sawErrors(c)
 	}
 	m.store.TidyRun()
@@ -85,6 +99,15 @@ func (m *machine) clean() {
 		m.t.Errorf("left: %v", left)
 	}
 	os.RemoveAll(m.store.Run())
+}
+
+// freed waits until a container has no supervisor.
+func (m *machine) freed(c *container.Container) error {
+	lock, err := c.SuperviseNext()
+	if err == nil {
+		err = lock.Close()
+	}
+	return err
 }
 
 // sawErrors fails where a supervisor noted an error.

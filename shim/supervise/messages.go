@@ -79,6 +79,7 @@ type outputReply struct {
 	At    [2]position // of the data's beginning: after what was asked for where something was lost
 	Data  [2][]byte
 	Ended [2]bool // nothing follows the data
+	Exit  int64   // where both have ended and the process has: its exit status, and one
 }
 
 func (m *outputReply) Fields(c *protobuf.Coder) {
@@ -88,6 +89,7 @@ func (m *outputReply) Fields(c *protobuf.Coder) {
 	c.Bytes(4, &m.Data[1])
 	c.Flag(5, &m.Ended[0])
 	c.Flag(6, &m.Ended[1])
+	protobuf.Number(c, 7, &m.Exit)
 }
 
 // inputRequest brings something for a process to read.

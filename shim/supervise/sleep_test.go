@@ -72,7 +72,7 @@ func TestEndAsleep(t *testing.T) {
 	if err := unix.Kill(s.Pid, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := free(c); err != nil {
+	if err := m.freed(c); err != nil {
 		t.Error(err)
 	}
 	if s, err = c.State(); err != nil || s.Status != container.Exited || s.ExitCode != 137 {

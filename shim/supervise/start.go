@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/keeper"
+	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/rootless"
 )
 
@@ -27,15 +28,20 @@ type StartOptions struct {
 	Attach bool // Attach will be called: what is written before that is held for it
 }
 
+// ErrRuns is that a container runs already.
+var ErrRuns = errors.New("the container runs already")
+
 // Start starts the container that the caller has locked, and waits until it runs.
 // The supervisor is this program, by its Command.
 //
-// Errors: *StartError, while the supervisor still cleans up, and removes what is to
-// be removed at its end, for which it locks it; the client is nil, as with any error.
+// Errors: ErrRuns; *StartError, while the supervisor still cleans up, and removes what
+// is to be removed at its end, for which it locks it. The client is nil with any error.
 func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client, error) {
-	if err := free(c); err != nil {
+	lock, err := free(ctx, c)
+	if err != nil {
 		return nil, err
 	}
+	defer lock.Close()
 	before, err := c.State()
 	if err != nil {
 		return nil, err
@@ -45,10 +51,11 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 		return nil, err
 	}
 	defer started()
-	client, err := launch(c, o)
+	client, err := launch(c, lock, o)
 	if err != nil {
 		return nil, fmt.Errorf("starting the supervisor of container %s: %w", c.Config.ID, err)
 	}
+	lock.Close() // it is the keeper's
 	if err := client.ready(ctx, before.StartedAt); err != nil {
 		client.Close()
 		return nil, err
@@ -56,25 +63,43 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 	return client, nil
 }
 
-// free waits until a supervisor that is about to end has ended.
-func free(c *container.Container) error {
-	lock, err := c.Supervise()
-	if errors.Is(err, container.ErrSupervised) && c.Config.AutoRemove {
-		return fmt.Errorf("container %s is being removed", c.Config.ID)
+// free locks the supervisor's file. There may be a supervisor that is about to end, or
+// one of which the program that started it was killed.
+func free(ctx context.Context, c *container.Container) (lock *os.File, err error) {
+	lock, err = c.Supervise()
+	if !errors.Is(err, container.ErrSupervised) {
+		return lock, err
 	}
-	if errors.Is(err, container.ErrSupervised) {
-		lock, err = c.SuperviseNext()
+	client, err := Dial(c)
+	if err == nil {
+		defer client.Close()
+		err = client.settled(ctx)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotRunning) {
+		return nil, err
+	}
+	if c.Config.AutoRemove {
+		return nil, fmt.Errorf("container %s is being removed", c.Config.ID)
+	}
+	return c.SuperviseNext()
+}
+
+// settled waits until the container runs, which is ErrRuns, or has ended and all of it
+// is cleaned up.
+func (c *Client) settled(ctx context.Context) error {
+	if err := c.call(ctx, methodReady, &protobuf.Empty{}, &readyReply{}); err != nil {
 		return err
 	}
-	return lock.Close()
+	if s, err := c.c.State(); err != nil || s.Alive() {
+		return errors.Join(err, ErrRuns)
+	}
+	return c.End(ctx)
 }
 
 // launch starts a keeper, which starts the supervisor. The client is connected
 // before: the container may have ended, and the supervisor with it, before this
 // program does anything else.
-func launch(c *container.Container, o StartOptions) (*Client, error) {
+func launch(c *container.Container, lock *os.File, o StartOptions) (*Client, error) {
 	listener, err := listen(c)
 	if err != nil {
 		return nil, err
@@ -94,7 +119,7 @@ func launch(c *container.Container, o StartOptions) (*Client, error) {
 		args = append(args, Awaited)
 	}
 	pid, err := keeper.Start(keeper.Launch{
-		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Exits: filepath.Join(c.Run(), exitsName),
+		Program: self, Args: args, Env: environment(), Dir: "/", Listener: listener, Lock: lock, Exits: filepath.Join(c.Run(), exitsName),
 	})
 	if err == nil {
 		err = noteProcess(c, pid)

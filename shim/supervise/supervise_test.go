@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestStartFails(t *testing.T) {
 	if !errors.As(err, &failed) || failed.ExitCode() != 127 {
 		t.Errorf("%v", err)
 	}
-	if err := free(c); err != nil {
+	if err := m.freed(c); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(failedAt); took >= returnTime/2 {
@@ -144,13 +145,67 @@ func TestWaitAfterTheEnd(t *testing.T) {
 	m := newMachine(t)
 	c := m.create("exit 6", func(c *container.Config) { c.AutoRemove = true })
 	client := m.start(c, true)
+	late, err := Dial(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
 	if err := client.Attach(t.Context(), AttachOptions{First: true}, Streams{}); err != nil {
 		t.Error(err)
 	}
 	if err := client.End(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if status, err := client.Wait(t.Context()); status != 6 || err != nil {
+	if status, err := late.Wait(t.Context()); status != 6 || err != nil {
 		t.Errorf("status %d, %v", status, err)
+	}
+}
+
+// A supervisor that is killed while it removes its container leaves the rest to the
+// next, and who waited knows how the container ended.
+func TestKilledWhileRemoving(t *testing.T) {
+	m := newMachine(t)
+	if err := os.WriteFile(filepath.Join(m.store.Root(), killsRemover), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := m.create("echo out; exit 4", func(c *container.Config) { c.AutoRemove = true })
+	client := m.start(c, true)
+	var out bytes.Buffer
+	if err := client.Attach(t.Context(), AttachOptions{First: true}, Streams{Stdout: &out}); err != nil || out.String() != "out\n" {
+		t.Errorf("attach: %q, %v", out.String(), err)
+	}
+	if status, err := client.Wait(t.Context()); status != 4 || err != nil {
+		t.Errorf("status %d, %v", status, err)
+	}
+	if err := client.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if pid, err := m.keeper(c); err == nil {
+		m.awaitEnd(pid, 10_000)
+	}
+	if _, err := os.Stat(c.Dir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the container's directory: %v", err)
+	}
+}
+
+// What a program that was killed had begun to start is started, and not twice.
+func TestStartAfterAKilledStart(t *testing.T) {
+	m := newMachine(t)
+	c := m.create("read x", func(c *container.Config) { c.Interactive = true })
+	lock, err := c.Supervise()
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed, err := launch(c, lock, StartOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.Close()
+	lock.Close()
+	if _, err := Start(t.Context(), c, StartOptions{}); !errors.Is(err, ErrRuns) {
+		t.Errorf("got %v", err)
+	}
+	if s, err := c.State(); s.Status != container.Running || err != nil {
+		t.Errorf("state %+v, %v", s, err)
 	}
 }

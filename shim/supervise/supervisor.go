@@ -72,13 +72,6 @@ type supervisor struct {
 	working  int  // how much is being done in goroutines
 }
 
-// What the supervisor has the keeper hold: the lock, and streams, of which this
-// is one.
-const (
-	lockKey     = "lock"
-	firstOutput = "own..out0"
-)
-
 // Serve is the supervisor of the container in a directory. It returns when the
 // container has ended and is not to be started again. awaited says that a client
 // is going to read the output from its beginning.
@@ -110,7 +103,7 @@ func Serve(dir string, awaited bool, host Host) error {
 // waits for it reads why, and no other supervisor is started. An error has the keeper
 // start another.
 func (s *supervisor) giveUp(cause error) error {
-	if s.keeper == nil || s.keeper.Starts > 0 || s.locked == nil {
+	if s.locked == nil || s.keeper.Starts > 0 {
 		return cause
 	}
 	s.state.Error, s.state.ExitCode = cause.Error(), otherFailure
@@ -119,8 +112,7 @@ func (s *supervisor) giveUp(cause error) error {
 	for key := range s.keeper.Kept {
 		s.keeper.Drop(key)
 	}
-	s.keeper.Drop(lockKey)
-	for _, key := range []string{firstOutput, "own..out1"} {
+	for _, key := range []string{"own..out0", "own..out1"} {
 		s.keeper.Drop(key)
 	}
 	return nil
@@ -135,17 +127,21 @@ func (s *supervisor) begin(awaited bool) (err error) {
 		return err
 	}
 	s.memory = rest.New(s.loop, s.warn)
-	if s.keeper.Starts > 0 && s.keeper.Kept[lockKey] == nil && s.keeper.Kept[firstOutput] != nil {
+	if s.locked = s.keeper.Kept[keeper.LockKey]; s.locked == nil {
 		s.loop.Stop() // all was done, but for telling a client; others may be removing it
 		return nil
 	}
 	if s.keeper.Starts > 0 && !s.keeper.Woken {
 		s.log("warning", "the supervisor has been started again")
 	}
-	if err := s.lock(); err != nil {
+	if err := container.Begin(s.locked); err != nil {
 		return err
 	}
-	if s.state, err = s.c.State(); err != nil {
+	s.state, err = s.c.State()
+	if errors.Is(err, container.ErrNotExist) && s.keeper.Starts > 0 {
+		return s.removeOn()
+	}
+	if err != nil {
 		return err
 	}
 	if s.keeper.Starts == 0 {
@@ -156,6 +152,17 @@ func (s *supervisor) begin(awaited bool) (err error) {
 		return err
 	}
 	return s.serve()
+}
+
+// removeOn is after a supervisor that was killed while it removed the container. Whoever
+// asks is told that it has gone.
+func (s *supervisor) removeOn() error {
+	s.unlock()
+	if err := s.step(s.host.Remove)(); err != nil {
+		s.log("error", err.Error())
+	}
+	s.loop.Stop()
+	return nil
 }
 
 // serve goes on with the container, and begins to answer clients.
@@ -187,21 +194,11 @@ func (s *supervisor) publish(e engine.Event) {
 	s.loop.Post(func() { s.happened(&e) })
 }
 
-// lock has others see that the container is supervised, also while a supervisor
-// that was killed is being started again.
-func (s *supervisor) lock() error {
-	if s.locked = s.keeper.Kept[lockKey]; s.locked != nil {
-		return nil
-	}
-	f, err := s.c.Supervise()
-	if err != nil {
-		return err
-	}
-	s.locked = f
-	if err := container.Begin(f); err != nil {
-		return err
-	}
-	return s.keeper.Keep(lockKey, f)
+// unlock gives way to another supervisor.
+func (s *supervisor) unlock() {
+	s.unmark()
+	s.keeper.Drop(keeper.LockKey)
+	container.Unsupervise(s.locked) // at once: the keeper takes its time
 }
 
 // streams makes those of the container, and its log, or goes on with them; and

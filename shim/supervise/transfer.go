@@ -58,6 +58,9 @@ func (p *process) tell(c *outputCall) bool {
 	if !any && !ended {
 		return false
 	}
+	if o := p.outputs[0]; ended && o != nil {
+		reply.Exit = o.Exit
+	}
 	c.done(reply, nil)
 	return true
 }

@@ -1,9 +1,10 @@
 /* The parent of a supervisor, which starts it again when it dies.
  *
- *   keeper PROGRAM ARGUMENT...
+ *   keeper [KEY] PROGRAM ARGUMENT...
  *
  * Descriptors: 3 is the socket on which the supervisor listens, 4 the file for
- * exits, 5 the program itself, for when its path is gone. The supervisor finds
+ * exits, 5 the program itself, for when its path is gone, and 6 what is kept by KEY
+ * from the beginning; PROGRAM has a slash at its beginning. The supervisor finds
  * at 3 a SEQPACKET socket to here. Down, it hears:
  *
  *   have KEY     with a descriptor, each that is kept
@@ -41,13 +42,13 @@
 #include <unistd.h>
 #include <linux/close_range.h>
 
-enum { LISTENER = 3, EXITS, PROGRAM, SLOTS = 4096, KEY = 56, RECORD = 64, OWN = 2, PATIENCE_MS = 1000 };
+enum { LISTENER = 3, EXITS, PROGRAM, FIRST, SLOTS = 4096, KEY = 56, RECORD = 64, PATIENCE_MS = 1000 };
 
 static struct {
 	char key[KEY];
 	int fd, wakes;
 } kept[SLOTS];
-static int highest;
+static int highest, own; /* own: of what was there from the beginning */
 
 static char **command;
 static struct rlimit files;
@@ -242,7 +243,7 @@ static void ended(const siginfo_t *s)
 		return;
 	if (s->si_code == CLD_EXITED && !s->si_status)
 		_exit(0);
-	if (highest <= OWN && pause_ms())
+	if (highest <= own && pause_ms())
 		_exit(1);
 }
 
@@ -262,7 +263,7 @@ static void reap(void)
 	}
 }
 
-static void prepare(void)
+static void prepare(const char *key)
 {
 	sigset_t set;
 	sigemptyset(&set);
@@ -282,6 +283,9 @@ static void prepare(void)
 	syscall(SYS_close_range, LISTENER, ~0U, CLOSE_RANGE_CLOEXEC);
 	keep("listener", LISTENER);
 	keep("exits", EXITS);
+	if (key)
+		keep(key, FIRST);
+	own = highest;
 }
 
 /* await waits for children, for the supervisor's words, and in a sleep for what ends
@@ -310,10 +314,11 @@ static void await(int wait)
 
 int main(int argc, char **argv)
 {
+	const char *key = argc > 2 && *argv[1] != '/' ? argv[1] : NULL;
 	if (argc < 2)
 		return 125;
-	command = argv + 1;
-	prepare();
+	command = argv + (key ? 2 : 1);
+	prepare(key);
 	for (;;) {
 		int wait = supervisor || asleep ? -1 : pause_ms();
 		if (wait)
