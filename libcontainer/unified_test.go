@@ -62,10 +62,29 @@ func TestHierarchyKeepsItsOptions(t *testing.T) {
 	if !strings.Contains(hierarchyOptions(t), option) {
 		t.Fatalf("the options of the hierarchy cannot be set: they are %q", hierarchyOptions(t))
 	}
-	b := newBox(t)
-	b.running()
-	if got := hierarchyOptions(t); !strings.Contains(got, option) {
-		t.Errorf("with a container the hierarchy's options are %q, were %q", got, with)
+	for _, fstype := range []string{"cgroup", "cgroup2"} {
+		t.Run(fstype, func(t *testing.T) {
+			b := newBox(t)
+			b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/cgroups", Type: fstype, Source: "cgroup", Options: []string{"ro"}})
+			b.must(os.Mkdir(b.rootfs("added"), 0o755))
+			c := b.running()
+			b.seesCgroups(c, "/cgroups")
+			b.must(c.AddMounts([]specs.Mount{{Destination: "/added", Type: "cgroup2", Source: "cgroup", Options: []string{"ro"}}}))
+			b.seesCgroups(c, "/added")
+			if got := hierarchyOptions(t); !strings.Contains(got, option) {
+				t.Errorf("with a container the hierarchy's options are %q, were %q", got, with)
+			}
+		})
+	}
+}
+
+// seesCgroups fails unless the container has the host's cgroups in dir, and
+// cannot write there.
+func (b *box) seesCgroups(c *Container, dir string) {
+	b.t.Helper()
+	const script = `cat $0/cgroup.controllers >/dev/null && ls -d $0/cgroup.procs; mkdir $0/x 2>/dev/null || echo read-only`
+	if got, want := b.execs(c, "sh", "-c", script, dir), dir+"/cgroup.procs\nread-only"; got != want {
+		b.t.Errorf("in %s: %q, want %q", dir, got, want)
 	}
 }
 

@@ -8,6 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// hostsCgroups is where the host has the unified hierarchy.
+const hostsCgroups = "/sys/fs/cgroup"
+
+// showsCgroups tells whether m is not of a file system that can be mounted as
+// it is said: type "cgroup" stands for what the host has, and cgroup2 may be
+// mounted anew only where that does not change the host's.
+func (c *compiler) showsCgroups(m *specs.Mount) bool {
+	return m.Type == "cgroup" || m.Type == "cgroup2" && c.facts.CgroupV2
+}
+
 // cgroupMount shows the container its cgroups: what type "cgroup" means
 // depends on how the host has mounted them.
 // Spec: config-linux.md#default-filesystems
@@ -23,25 +33,30 @@ func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
 // container has no cgroup namespace of its own: a user namespace may not mount
 // it then, and in the host's cgroup namespace a new mount would replace the
 // options that the host has given to the hierarchy, such as nsdelegate.
-// CVE-2023-25809: without privilege and cgroup namespace it is read-only.
 //
 // Linux: cgroup2's options are those of the one hierarchy, and set by each
 // mount in the first cgroup namespace (apply_cgroup_root_flags).
 func (c *compiler) cgroup2Mount(m *specs.Mount, o *mountOptions, dest string) {
 	doing := "mounting cgroup2 at " + dest
 	if !c.ns.has(unix.CLONE_NEWCGROUP) {
-		c.do(doing, OpOpenTree, str("/sys/fs/cgroup"), num(uint64(unix.AT_RECURSIVE)))
-		set := o.set
-		if !c.facts.Privileged {
-			set |= unix.MOUNT_ATTR_RDONLY
-		}
-		c.do(doing, OpSetAttr, num(set), num(0), num(0), num(0), num(0))
+		c.openCgroup2(doing, o)
 		c.finishMount(doing, o, dest, 0)
 		return
 	}
 	plain := *m
 	plain.Type = "cgroup2"
 	c.newFS(&plain, o, dest)
+}
+
+// openCgroup2 has the stage hold the host's.
+// CVE-2023-25809: without privilege and cgroup namespace it is read-only.
+func (c *compiler) openCgroup2(doing string, o *mountOptions) {
+	c.do(doing, OpOpenTree, str(hostsCgroups), num(uint64(unix.AT_RECURSIVE)))
+	set := o.set
+	if !c.facts.Privileged {
+		set |= unix.MOUNT_ATTR_RDONLY
+	}
+	c.do(doing, OpSetAttr, num(set), num(0), num(0), num(0), num(0))
 }
 
 // cgroup1Mounts makes a tmpfs with one mount in it for each hierarchy: the

@@ -74,6 +74,8 @@ func (l *live) mount(m *specs.Mount) error {
 		l.remount(&o, dest)
 	case m.Type == "cgroup":
 		return &SpecError{"mounts: " + m.Destination, mountsSection, "type cgroup, which stands for several mounts, cannot be added to a container; cgroup2 can"}
+	case l.showsCgroups(m) && !l.ns.has(unix.CLONE_NEWCGROUP):
+		l.bindCgroup2(&o, dest)
 	default:
 		l.newFS(m, &o, dest)
 	}
@@ -106,6 +108,19 @@ func (l *live) bind(m *specs.Mount, o *mountOptions, dest string) error {
 	l.enter(0)
 	l.finishMount(doing, o, dest, attachFlags("bind", o, dest))
 	return nil
+}
+
+// bindCgroup2 binds the host's cgroup2 for a container in the host's cgroup
+// namespace, as at its creation.
+func (l *live) bindCgroup2(o *mountOptions, dest string) {
+	if l.joinsUser() && !l.facts.Privileged {
+		l.ownView()
+	}
+	doing := "mounting cgroup2 at " + dest
+	l.openCgroup2(doing, o)
+	l.do(doing, OpSetAttr, num(0), num(0), num(0), num(uint64(unix.MS_SLAVE)), num(AttrRecursive))
+	l.enter(0)
+	l.finishMount(doing, o, dest, 0)
 }
 
 // reset leaves the attributes alone that the options do not name, where at

@@ -40,7 +40,7 @@ func (c *compiler) mount(m *specs.Mount) error {
 		return c.bind(m, &o, dest)
 	case o.remount:
 		c.remount(&o, dest)
-	case m.Type == "cgroup":
+	case c.showsCgroups(m):
 		c.cgroupMount(m, &o, dest)
 	case c.foreign(m.Type):
 		return c.bindForeign(m, &o, dest)

@@ -150,7 +150,7 @@ func ExternalMounts(s *specs.Spec, facts Facts, opts Options) []ExternalMount {
 		switch dest := c.dest(m.Destination); {
 		case isBind(m, &o):
 			list = append(list, ExternalMount{dest, c.bindSource(m)})
-		case m.Type == "cgroup" && !o.remount:
+		case c.showsCgroups(m) && !o.remount:
 			list = append(list, c.externalCgroups(dest)...)
 		}
 	}
@@ -169,7 +169,7 @@ func (c *compiler) externalCgroups(dest string) []ExternalMount {
 		return nil
 	}
 	if c.facts.CgroupV2 {
-		return []ExternalMount{{dest, "/sys/fs/cgroup"}}
+		return []ExternalMount{{dest, hostsCgroups}}
 	}
 	var list []ExternalMount
 	for _, h := range c.facts.Hierarchies {
