@@ -171,6 +171,15 @@ func replaceFilters(dir, program int, old []int) error {
 	return nil
 }
 
+// devicesHint names the field that asks for a filter, and what it takes where
+// that is refused, as a container's seccomp filter does.
+func devicesHint(err error) string {
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		return "linux.resources.devices needs bpf(2), which is refused here"
+	}
+	return "linux.resources.devices"
+}
+
 // mayGoUnfiltered reports whether a container may start though its filter
 // could not be loaded: bpf(2) is not for user namespaces, in which no device
 // node can be made or used against the owner's rights anyway; and a policy

@@ -189,7 +189,7 @@ func (u *unified) limit() error {
 		}
 	}
 	if err := u.limitDevices(); err != nil && !u.saved.Rootless {
-		return fmt.Errorf("limiting the devices of cgroup %s: %w [linux.resources.devices]", relative(u.path), err)
+		return fmt.Errorf("limiting the devices of cgroup %s: %w [%s]", relative(u.path), err, devicesHint(err))
 	}
 	return nil
 }
