@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -362,4 +364,40 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a configuration says of its health check is kept, also what package v1 does not
+// know, and one that has nothing of it is written as v1 does.
+func TestStartInterval(t *testing.T) {
+	for _, tt := range []struct {
+		name, health string
+		want         time.Duration
+	}{
+		{"given", `{"Test":["CMD","x"],"StartInterval":2000000000}`, 2 * time.Second},
+		{"none", `{"Test":["CMD","x"],"Interval":1000000000}`, 0},
+		{"no duration", `{"Test":["CMD","x"],"StartInterval":"soon"}`, 0},
+		{"no health check", `null`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := []byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{"Env":["A=1"],"Healthcheck":` + tt.health + `}}`)
+			img, err := FromConfig(nil, raw, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := New(nil, img.OwnConfig(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := img.StartInterval(), again.StartInterval(); a != tt.want || b != tt.want {
+				t.Errorf("got %s, written again %s, want %s", a, b, tt.want)
+			}
+			if a, b := img.Config(), again.Config(); !reflect.DeepEqual(a, b) {
+				t.Errorf("got %+v, written again %+v", a, b)
+			}
+			plain, _ := json.Marshal(img.Config())
+			if raw, _ := again.RawConfigFile(); tt.want == 0 && string(raw) != string(plain) {
+				t.Errorf("got %s, want %s", raw, plain)
+			}
+		})
+	}
 }

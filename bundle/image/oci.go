@@ -46,7 +46,7 @@ func Describe(raw []byte, mediaType types.MediaType) (v1.Descriptor, error) {
 
 // New makes an image of a configuration and its layers, in OCI's format. The
 // layers' bytes come from b.
-func New(b Blobs, c *v1.ConfigFile, layers []v1.Descriptor) (*Image, error) {
+func New(b Blobs, c *Config, layers []v1.Descriptor) (*Image, error) {
 	rawConfig, err := json.Marshal(c)
 	if err != nil {
 		return nil, err

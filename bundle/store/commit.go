@@ -40,7 +40,7 @@ type CommitOptions struct {
 	Compression Compression
 	// Change changes the base's configuration. It need not care for layers and
 	// history. nil: nothing changes.
-	Change func(*v1.ConfigFile)
+	Change func(*image.Config)
 	// History is the new layer's. Without a time it is of now.
 	History v1.History
 	// Names are the new image's.
@@ -67,12 +67,12 @@ func (s *Store) Commit(ctx context.Context, o CommitOptions) (*Image, error) {
 }
 
 func (o *operation) commit(ctx context.Context, opts CommitOptions) (*image.Image, error) {
-	config, layers := &v1.ConfigFile{}, []v1.Descriptor{}
+	config, layers := &image.Config{}, []v1.Descriptor{}
 	if opts.Base != nil {
 		if err := o.use(ctx, opts.Base.Image); err != nil {
 			return nil, err
 		}
-		config, layers = opts.Base.Config().DeepCopy(), opts.Base.LayerDescriptors()
+		config, layers = opts.Base.OwnConfig(), opts.Base.LayerDescriptors()
 	}
 	if opts.Change != nil {
 		opts.Change(config)
@@ -94,7 +94,7 @@ func (o *operation) commit(ctx context.Context, opts CommitOptions) (*image.Imag
 }
 
 // complete fills in what every configuration has.
-func complete(config *v1.ConfigFile, opts CommitOptions) {
+func complete(config *image.Config, opts CommitOptions) {
 	history := opts.History
 	if history.Created.IsZero() {
 		history.Created = v1.Time{Time: time.Now().UTC()}

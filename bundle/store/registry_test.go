@@ -123,7 +123,7 @@ func TestRegistryKilledHalfway(t *testing.T) {
 		l := m.add(raw, types.OCIUncompressedLayer)
 		layers, config.RootFS.DiffIDs = append(layers, l), append(config.RootFS.DiffIDs, l.Digest)
 	}
-	sent, err := image.New(m, config, layers)
+	sent, err := image.New(m, &image.Config{ConfigFile: *config}, layers)
 	if err != nil {
 		t.Fatal(err)
 	}

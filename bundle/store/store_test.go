@@ -87,7 +87,7 @@ func layered(t testing.TB, archives ...[]byte) *image.Image {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		layers = append(layers, m.add(zipped(a), types.OCILayer))
 	}
-	img, err := image.New(m, config, layers)
+	img, err := image.New(m, &image.Config{ConfigFile: *config}, layers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 	liar := layered(t, secret)
 	m := memory{}
 	other := m.add(zipped(archiveOf(10, 2)), types.OCILayer)
-	liar, err = image.New(m, liar.Config(), []v1.Descriptor{other})
+	liar, err = image.New(m, liar.OwnConfig(), []v1.Descriptor{other})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 	}
 	m = memory{}
 	recompressed := m.add(secret, types.OCIUncompressedLayer)
-	honest, err := image.New(m, liar.Config(), []v1.Descriptor{recompressed})
+	honest, err := image.New(m, liar.OwnConfig(), []v1.Descriptor{recompressed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func TestRejectedImageLeavesNothing(t *testing.T) {
 				layers = append(layers, m.add(zipped(a), types.OCILayer))
 			}
 			test.spoil(m, config, layers)
-			img, err := image.New(m, config, layers)
+			img, err := image.New(m, &image.Config{ConfigFile: *config}, layers)
 			if err != nil {
 				t.Fatal(err)
 			}

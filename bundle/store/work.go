@@ -214,7 +214,7 @@ func (w *Work) Compress(ctx context.Context, l Layer, c Compression, write func(
 
 // Commit makes an image of layers that are in the store or were made by this
 // work, and writes all to disk. The configuration has the layers' DiffIDs.
-func (w *Work) Commit(ctx context.Context, config *v1.ConfigFile, layers []v1.Descriptor, names []image.Name) (*Image, error) {
+func (w *Work) Commit(ctx context.Context, config *image.Config, layers []v1.Descriptor, names []image.Name) (*Image, error) {
 	img, err := image.New(w.op.store, config, layers)
 	if err == nil {
 		err = w.settle(ctx, img)

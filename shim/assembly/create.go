@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,24 +57,9 @@ func FromImage(img *store.Image) container.Config {
 		c.Labels[name] = value
 	}
 	if h := image.Healthcheck; h != nil && len(h.Test) > 0 {
-		raw, _ := img.RawConfigFile() // which never fails
-		c.Health = &container.Health{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries, StartInterval: startInterval(raw)}
+		c.Health = &container.Health{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries, StartInterval: img.StartInterval()}
 	}
 	return c
-}
-
-// startInterval is what package v1 does not know of a health check.
-// Compat(moby): its image's configuration has it.
-func startInterval(raw []byte) time.Duration {
-	var image struct {
-		Config struct {
-			Healthcheck struct{ StartInterval time.Duration }
-		} `json:"config"`
-	}
-	if json.Unmarshal(raw, &image) != nil {
-		return 0
-	}
-	return image.Config.Healthcheck.StartInterval
 }
 
 // building is one container that is being made.

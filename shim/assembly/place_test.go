@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/davit-containers/davit/shim/container"
 )
@@ -50,20 +49,5 @@ func TestCgroup(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
-	}
-}
-
-// What an image's configuration says of its health check is kept, also what package v1
-// does not know.
-func TestStartInterval(t *testing.T) {
-	for raw, want := range map[string]time.Duration{
-		`{"config":{"Healthcheck":{"Test":["CMD","x"],"StartInterval":2000000000}}}`: 2 * time.Second,
-		`{"config":{"Healthcheck":{"Test":["CMD","x"]}}}`:                            0,
-		`{"config":{"Healthcheck":{"StartInterval":"soon"}}}`:                        0,
-		`{}`: 0,
-	} {
-		if got := startInterval([]byte(raw)); got != want {
-			t.Errorf("%s: got %s, want %s", raw, got, want)
-		}
 	}
 }

@@ -172,12 +172,12 @@ func (b *builder) end() error {
 
 // compile brings the base images, side by side, and makes the plan.
 func (b *builder) compile(ctx context.Context) error {
-	file, err := b.o.File(func(name, platform string) (*v1.ConfigFile, error) {
+	file, err := b.o.File(func(name, platform string) (*image.Config, error) {
 		f, err := b.image(ctx, name, platform)
 		if err != nil {
 			return nil, err
 		}
-		return f.img.Config(), nil
+		return f.img.OwnConfig(), nil
 	})
 	if err != nil {
 		return err

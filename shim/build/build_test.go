@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/conformance/needs"
@@ -77,7 +75,7 @@ func newYard(t *testing.T, entries ...*tar.Header) *yard {
 		t.Fatal(err)
 	}
 	_, err = s.Import(t.Context(), bytes.NewReader(boxLayer(t, program, entries)), store.CommitOptions{
-		Names: []image.Name{name}, Compression: store.Plain, Change: func(c *v1.ConfigFile) { c.Config.Env = []string{"PATH=/bin"} },
+		Names: []image.Name{name}, Compression: store.Plain, Change: func(c *image.Config) { c.Config.Env = []string{"PATH=/bin"} },
 	})
 	if err != nil {
 		t.Fatal(err)

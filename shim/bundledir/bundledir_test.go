@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/davit-containers/davit/bundle/config"
+	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
 	"github.com/davit-containers/davit/conformance/needs"
 )
@@ -24,7 +25,7 @@ func anImage(t *testing.T, s *store.Store, c v1.Config, tar string) *store.Image
 		t.Fatal(err)
 	}
 	defer file.Close()
-	img, err := s.Import(context.Background(), file, store.CommitOptions{Change: func(f *v1.ConfigFile) { f.Config = c }})
+	img, err := s.Import(context.Background(), file, store.CommitOptions{Change: func(f *image.Config) { f.Config = c }})
 	if err != nil {
 		t.Fatal(err)
 	}

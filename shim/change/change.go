@@ -11,6 +11,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/davit-containers/davit/bundle/image"
 )
 
 // ErrOther is an instruction that does more than to change the configuration.
@@ -19,10 +21,10 @@ var ErrOther = errors.New("it is none of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHE
 // Apply changes a configuration as an instruction says: `CMD ["sh"]`. Variables
 // in it are those of the configuration.
 // Source: https://docs.docker.com/reference/dockerfile/
-func Apply(c *v1.Config, instruction string) error {
+func Apply(c *image.Config, instruction string) error {
 	cmd, err := read(instruction)
 	if err == nil {
-		err = Expand(cmd, shell.NewLex('\\'), shell.EnvsFromSlice(c.Env))
+		err = Expand(cmd, shell.NewLex('\\'), shell.EnvsFromSlice(c.Config.Env))
 	}
 	if err == nil {
 		err = Instruction(c, cmd)
@@ -94,7 +96,8 @@ func expandPorts(c *instructions.ExposeCommand, lex *shell.Lex, env shell.EnvGet
 
 // Instruction changes a configuration as an instruction says. Errors: ErrOther,
 // and what is wrong with the instruction.
-func Instruction(c *v1.Config, cmd instructions.Command) error {
+func Instruction(file *image.Config, cmd instructions.Command) error {
+	c := &file.Config
 	switch i := cmd.(type) {
 	case *instructions.CmdCommand:
 		c.Cmd = CommandLine(c, i.ShellDependantCmdLine)
@@ -110,7 +113,7 @@ func Instruction(c *v1.Config, cmd instructions.Command) error {
 		health := v1.HealthConfig{
 			Test: i.Health.Test, Interval: i.Health.Interval, Timeout: i.Health.Timeout, StartPeriod: i.Health.StartPeriod, Retries: i.Health.Retries,
 		}
-		c.Healthcheck = &health
+		c.Healthcheck, file.StartInterval = &health, i.Health.StartInterval
 	case *instructions.LabelCommand:
 		labels(c, i.Labels)
 	case *instructions.OnbuildCommand:

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/davit-containers/davit/bundle/image"
 )
 
 func TestApply(t *testing.T) {
@@ -25,14 +28,15 @@ func TestApply(t *testing.T) {
 		{`VOLUME /a /b`, `{"Volumes":{"/a":{},"/b":{}}}`},
 		{`VOLUME ["/a b"]`, `{"Volumes":{"/a b":{}}}`},
 		{`WORKDIR /a/../b`, `{"WorkingDir":"/b"}`},
+		{`HEALTHCHECK --start-period=1m --start-interval=2s CMD x`, `{"Healthcheck":{"Test":["CMD-SHELL","x"],"StartPeriod":60000000000,"StartInterval":2000000000}}`},
 		{"WORKDIR\tx", `{"WorkingDir":"/x"}`},
 	} {
 		t.Run(tt.instruction, func(t *testing.T) {
-			var c v1.Config
+			var c image.Config
 			if err := Apply(&c, tt.instruction); err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := json.Marshal(c); string(got) != tt.want {
+			if got, _ := json.Marshal(c.Defaults()); string(got) != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
@@ -41,14 +45,15 @@ func TestApply(t *testing.T) {
 
 // TestApplyAgain: what is there is replaced in its place, or added to.
 func TestApplyAgain(t *testing.T) {
-	c := v1.Config{Env: []string{"PATH=/bin", "A=1"}, WorkingDir: "/srv", Labels: map[string]string{"a": "b"}, Shell: []string{"/bin/ash", "-c"}}
-	for _, i := range []string{"ENV PATH=/sbin", "WORKDIR app", "LABEL c=d", "CMD x"} {
+	c := image.Config{StartInterval: time.Second}
+	c.Config = v1.Config{Env: []string{"PATH=/bin", "A=1"}, WorkingDir: "/srv", Labels: map[string]string{"a": "b"}, Shell: []string{"/bin/ash", "-c"}}
+	for _, i := range []string{"ENV PATH=/sbin", "WORKDIR app", "LABEL c=d", "CMD x", "HEALTHCHECK --interval=1m CMD y"} {
 		if err := Apply(&c, i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, _ := json.Marshal(c)
-	if want := `{"Cmd":["/bin/ash","-c","x"],"Env":["PATH=/sbin","A=1"],"Labels":{"a":"b","c":"d"},"WorkingDir":"/srv/app","Shell":["/bin/ash","-c"]}`; string(got) != want {
+	got, _ := json.Marshal(c.Defaults())
+	if want := `{"Cmd":["/bin/ash","-c","x"],"Env":["PATH=/sbin","A=1"],"Labels":{"a":"b","c":"d"},"WorkingDir":"/srv/app","Shell":["/bin/ash","-c"],"Healthcheck":{"Test":["CMD-SHELL","y"],"Interval":60000000000}}`; string(got) != want {
 		t.Errorf("got %s", got)
 	}
 }
@@ -59,7 +64,7 @@ func TestRefused(t *testing.T) {
 		"ENV A=1 =2": "blank", `LABEL a="b`: "matching double-quote", "EXPOSE http": "no port", "EXPOSE /tcp": "no port", "SHELL ash": "JSON form",
 		"ENV A=${B": "substitution", "ENV A=1\nENV B=2": "one instruction",
 	} {
-		if err := Apply(new(v1.Config), instruction); err == nil || !strings.Contains(err.Error(), want) {
+		if err := Apply(new(image.Config), instruction); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", instruction, err, want)
 		}
 	}
@@ -70,9 +75,9 @@ func FuzzApply(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		var c v1.Config
+		var c image.Config
 		_ = Apply(&c, text)
-		for _, e := range c.Env {
+		for _, e := range c.Config.Env {
 			if !strings.Contains(e, "=") {
 				t.Errorf("variable %q", e)
 			}

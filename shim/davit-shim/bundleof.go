@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/shim/bundledir"
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/network"
@@ -68,7 +69,8 @@ func (p *program) paused(ctx context.Context, c *container.Container, wanted boo
 }
 
 // defaultsOf makes what a container was made with the defaults of its image.
-func defaultsOf(c container.Config, image *v1.Config) {
+func defaultsOf(c container.Config, made *image.Config) {
+	image := &made.Config
 	own := func(entry string) bool { // what is this container's alone
 		return entry == "HOSTNAME="+c.Hostname || c.Terminal && entry == "TERM=xterm"
 	}
@@ -80,6 +82,7 @@ func defaultsOf(c container.Config, image *v1.Config) {
 	}
 	if h := c.Health; h != nil {
 		image.Healthcheck = &v1.HealthConfig{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries}
+		made.StartInterval = h.StartInterval
 	}
 }
 

@@ -23,7 +23,7 @@ type making struct {
 }
 
 func (m *making) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVarP(&m.changes, "change", "c", nil, "apply a Dockerfile's `INSTRUCTION`: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR")
+	cmd.Flags().StringArrayVarP(&m.changes, "change", "c", nil, "apply a Dockerfile's `INSTRUCTION`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR")
 	cmd.Flags().StringVarP(&m.message, "message", "m", "", "say `TEXT` in the image's history")
 	cmd.Flags().StringVar(&m.compression, "compression", "gzip", "compress the layer by `HOW`: gzip, zstd or none")
 }
@@ -38,11 +38,11 @@ func (m *making) options(names []string) (store.CommitOptions, error) {
 	if o.Names, err = givenNames(names); err != nil {
 		return o, err
 	}
-	if err := applyAll(new(v1.Config), m.changes); err != nil {
+	if err := applyAll(new(image.Config), m.changes); err != nil {
 		return o, err
 	}
-	o.Change = func(c *v1.ConfigFile) {
-		_ = applyAll(&c.Config, m.changes) // that they are right was seen above
+	o.Change = func(c *image.Config) {
+		_ = applyAll(c, m.changes) // that they are right was seen above
 		if m.author != "" {
 			c.Author = m.author
 		}
@@ -66,7 +66,7 @@ func givenNames(texts []string) (names []image.Name, err error) {
 }
 
 // applyAll applies instructions, the first first.
-func applyAll(c *v1.Config, instructions []string) error {
+func applyAll(c *image.Config, instructions []string) error {
 	for _, text := range instructions {
 		if err := change.Apply(c, text); err != nil {
 			return err
@@ -111,8 +111,8 @@ func (p *program) commit(ctx context.Context, m committing, args []string) error
 	}
 	if c != nil {
 		change := o.Change
-		o.Change = func(f *v1.ConfigFile) {
-			defaultsOf(c.Config, &f.Config)
+		o.Change = func(f *image.Config) {
+			defaultsOf(c.Config, f)
 			change(f)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/davit-containers/davit/bundle/image"
@@ -45,7 +44,7 @@ func (p *program) importImage(ctx context.Context, i importing, args []string) e
 		}
 	}
 	change := o.Change
-	o.Change = func(c *v1.ConfigFile) {
+	o.Change = func(c *image.Config) {
 		c.OS, c.Architecture, c.Variant = platform.OS, platform.Architecture, platform.Variant
 		change(c)
 	}

@@ -41,7 +41,7 @@ type details struct {
 	Variant      string `json:",omitempty"`
 	Os           string
 	Size         int64
-	Config       v1.Config
+	Config       image.Defaults
 	RootFS       rootFS
 	Digest       string
 	MediaType    string
@@ -230,7 +230,7 @@ func detailsOf(img *store.Image) details {
 	d := details{
 		ID: img.ID().String(), RepoTags: []string{}, RepoDigests: []string{},
 		Created: c.Created.UTC().Format(time.RFC3339Nano), Author: c.Author,
-		Architecture: c.Architecture, Variant: c.Variant, Os: c.OS, Size: sizeOf(img), Config: c.Config,
+		Architecture: c.Architecture, Variant: c.Variant, Os: c.OS, Size: sizeOf(img), Config: img.OwnConfig().Defaults(),
 		RootFS: rootFS{Type: c.RootFS.Type, Layers: []string{}}, Digest: img.Descriptor().Digest.String(),
 		MediaType: string(img.Descriptor().MediaType), Layers: []layerDetails{}, History: c.History,
 	}

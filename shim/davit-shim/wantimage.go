@@ -138,7 +138,7 @@ func hello(ctx context.Context, s *store.Store, name image.Name) (*store.Image, 
 	return s.Import(ctx, &layer, store.CommitOptions{
 		Names:   []image.Name{name},
 		History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "davit-shim brings it along"},
-		Change: func(c *v1.ConfigFile) {
+		Change: func(c *image.Config) {
 			c.OS, c.Architecture, c.Created = "linux", runtime.GOARCH, v1.Time{Time: made}
 			c.Config.Cmd = []string{"/hello"}
 		},

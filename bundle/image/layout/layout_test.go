@@ -42,7 +42,7 @@ func anImage(t *testing.T, content string) (*image.Image, memory) {
 	}
 	m := memory{d.Digest: []byte(content)}
 	config := &v1.ConfigFile{OS: "linux", Architecture: image.Host().Architecture, RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{d.Digest}}}
-	img, err := image.New(m, config, []v1.Descriptor{d})
+	img, err := image.New(m, &image.Config{ConfigFile: *config}, []v1.Descriptor{d})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/shim/change"
 )
 
@@ -53,7 +54,7 @@ func (f *File) warnUnused() {
 }
 
 // addLabels adds those that do not stand in the file.
-func (f *File) addLabels(c *v1.ConfigFile) {
+func (f *File) addLabels(c *image.Config) {
 	if len(f.o.Labels) == 0 {
 		return
 	}
@@ -100,14 +101,15 @@ func (f *File) begin(s *stage) (*compiler, error) {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // base is the stage's base, with a configuration of its own to change.
-func (f *File) base(s *stage) (Source, *v1.ConfigFile, error) {
+func (f *File) base(s *stage) (Source, *image.Config, error) {
 	source := s.source()
 	switch source.Kind {
 	case FromStage:
 		source.Stage = s.from.made
 		return source, s.from.made.Config.DeepCopy(), nil
 	case Scratch:
-		config := &v1.ConfigFile{OS: f.o.Platform.OS, Architecture: f.o.Platform.Architecture, Variant: f.o.Platform.Variant}
+		config := &image.Config{}
+		config.OS, config.Architecture, config.Variant = f.o.Platform.OS, f.o.Platform.Architecture, f.o.Platform.Variant
 		config.Config.WorkingDir = "/"
 		return source, config, nil
 	}
@@ -200,7 +202,7 @@ func (c *compiler) do(cmd instructions.Command, step *Step) error {
 		c.made.Config.Author = i.Maintainer
 		return nil
 	case *instructions.WorkdirCommand:
-		if err := change.Instruction(c.config, i); err != nil {
+		if err := change.Instruction(c.made.Config, i); err != nil {
 			return err
 		}
 		step.History = "WORKDIR " + c.config.WorkingDir
@@ -214,7 +216,7 @@ func (c *compiler) do(cmd instructions.Command, step *Step) error {
 
 // configure does what an instruction says of the configuration alone.
 func (c *compiler) configure(cmd instructions.Command) error {
-	if err := change.Instruction(c.config, cmd); err != nil {
+	if err := change.Instruction(c.made.Config, cmd); err != nil {
 		return err
 	}
 	switch i := cmd.(type) {
@@ -230,10 +232,6 @@ func (c *compiler) configure(cmd instructions.Command) error {
 		}
 	case *instructions.StopSignalCommand:
 		return checkSignal(i.Signal)
-	case *instructions.HealthCheckCommand:
-		if i.Health.StartInterval != 0 {
-			c.file.warn("HEALTHCHECK --start-interval is not kept: the image's configuration has no place for it")
-		}
 	}
 	return nil
 }

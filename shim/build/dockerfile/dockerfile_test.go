@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/davit-containers/davit/bundle/image"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,13 +42,13 @@ func options(text string) Options {
 }
 
 // images are the base images of the golden files.
-func images(name, platform string) (*v1.ConfigFile, error) {
+func images(name, platform string) (*image.Config, error) {
 	if name == "none" {
 		return nil, errors.New("no such image")
 	}
-	c := &v1.ConfigFile{OS: "linux", Architecture: strings.TrimPrefix(platform, "linux/"), Config: v1.Config{
+	c := &image.Config{ConfigFile: v1.ConfigFile{OS: "linux", Architecture: strings.TrimPrefix(platform, "linux/"), Config: v1.Config{
 		Env: []string{"PATH=/bin", "FROM_BASE=" + name}, Cmd: []string{"sh"}, WorkingDir: "/base",
-	}}
+	}}}
 	if name == "triggers" {
 		c.Config.OnBuild = []string{"ARG WHAT=world", "RUN echo $WHAT", "COPY . /app/"}
 	}

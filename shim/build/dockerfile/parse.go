@@ -10,6 +10,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/davit-containers/davit/bundle/image"
 )
 
 // Options is what a person wants of a file.
@@ -27,7 +29,7 @@ type Options struct {
 }
 
 // Images gives the configuration of an image for a platform, such as linux/arm64.
-type Images func(name, platform string) (*v1.ConfigFile, error)
+type Images func(name, platform string) (*image.Config, error)
 
 // maxFile is how long a Dockerfile may be, in bytes.
 const maxFile = 8 << 20

@@ -1,7 +1,7 @@
 package dockerfile
 
 import (
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/davit-containers/davit/bundle/image"
 )
 
 // Plan is what is to be done.
@@ -23,7 +23,7 @@ type Stage struct {
 	Steps []*Step
 	// Config is the configuration of the stage's image, whose history and layers are
 	// those of the base image, if it is one.
-	Config *v1.ConfigFile
+	Config *image.Config
 
 	count int
 }

@@ -32,7 +32,7 @@ func (s *Stage) print(b *strings.Builder) {
 		}
 		step.printAction(b)
 	}
-	config, _ := json.Marshal(s.Config.Config)
+	config, _ := json.Marshal(s.Config.Defaults())
 	fmt.Fprintf(b, "  image: %s\n", config)
 }
 

@@ -23,7 +23,7 @@ RUN echo "$GREETING" $PLAIN \
     && true
 RUN ["/bin/true", "a b"]
 SHELL ["/bin/sh", "-c"]
-HEALTHCHECK --interval=5s --retries=2 CMD curl localhost
+HEALTHCHECK --interval=5s --start-interval=1s --retries=2 CMD curl localhost
 ONBUILD RUN echo later
 ENTRYPOINT ["/init"]
 CMD run --fast
