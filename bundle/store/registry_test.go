@@ -2,15 +2,10 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -19,54 +14,8 @@ import (
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/registry"
 	"github.com/davit-containers/davit/bundle/progress"
-
-	"github.com/davit-containers/davit/conformance/needs"
+	debian "github.com/davit-containers/davit/conformance/registry"
 )
-
-// distribution is Debian's docker-registry on loopback.
-type distribution struct {
-	t      testing.TB
-	host   string
-	config string
-	cmd    *exec.Cmd
-}
-
-func newDistribution(t testing.TB) *distribution {
-	t.Helper()
-	needs.Program(t, "docker-registry")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	d := &distribution{t: t, host: l.Addr().String(), config: filepath.Join(t.TempDir(), "config.yml")}
-	config := fmt.Sprintf("version: 0.1\nlog: {accesslog: {disabled: true}, level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q}\n", t.TempDir(), d.host)
-	if err := os.WriteFile(d.config, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// start runs the registry until it is stopped, and waits until it answers.
-func (d *distribution) start() {
-	d.t.Helper()
-	d.cmd = exec.Command("docker-registry", "serve", d.config)
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if c, err := net.Dial("tcp", d.host); err == nil {
-			c.Close()
-			return
-		}
-	}
-	d.t.Fatal("docker-registry does not answer")
-}
-
-func (d *distribution) stop() {
-	d.cmd.Process.Kill()
-	d.cmd.Wait()
-}
 
 // noise is a layer of random bytes, which do not compress.
 func noise(size int, seed uint64) []byte {
@@ -78,13 +27,11 @@ func noise(size int, seed uint64) []byte {
 }
 
 func TestRegistryServesAndReceives(t *testing.T) {
-	d := newDistribution(t)
-	d.start()
-	defer d.stop()
+	d := debian.New(t, t.TempDir())
 	ctx, s := t.Context(), open(t)
 	client := registry.New(registry.Options{Keychain: authn.NewMultiKeychain()})
 	for _, c := range []Compression{Gzip, Zstd} {
-		ref := name(t, d.host+"/some/image:"+string(c))
+		ref := name(t, d.Host+"/some/image:"+string(c))
 		sent := with(t, sample(t, 3, 1), c)
 		if err := client.Push(ctx, sent, ref); err != nil {
 			t.Fatal(err)
@@ -100,7 +47,7 @@ func TestRegistryServesAndReceives(t *testing.T) {
 		if got.Descriptor().Digest != sent.Descriptor().Digest {
 			t.Errorf("got %s, sent %s", got.Descriptor().Digest, sent.Descriptor().Digest)
 		}
-		again := name(t, d.host+"/other/image:"+string(c))
+		again := name(t, d.Host+"/other/image:"+string(c))
 		if err := client.Push(ctx, got.Image, again); err != nil {
 			t.Fatal(err)
 		}
@@ -111,9 +58,7 @@ func TestRegistryServesAndReceives(t *testing.T) {
 // TestRegistryKilledHalfway: a pull goes on when its registry is there again, and
 // what has come is not fetched twice.
 func TestRegistryKilledHalfway(t *testing.T) {
-	d := newDistribution(t)
-	d.start()
-	defer func() { d.stop() }()
+	d := debian.New(t, t.TempDir())
 	const size = 8 << 20
 	ctx, s := t.Context(), open(t)
 	m := memory{}
@@ -127,23 +72,26 @@ func TestRegistryKilledHalfway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := name(t, d.host+"/some/image:1")
+	ref := name(t, d.Host+"/some/image:1")
 	if err := registry.New(registry.Options{Keychain: authn.NewMultiKeychain()}).Push(ctx, sent, ref); err != nil {
 		t.Fatal(err)
 	}
-	var retried, restarted atomic.Bool
-	o := registry.Options{Keychain: authn.NewMultiKeychain(), Progress: func(progress.Event) { retried.Store(true) }}
+	var killed, retried atomic.Bool
+	o := registry.Options{Keychain: authn.NewMultiKeychain(), Progress: func(progress.Event) {
+		if retried.CompareAndSwap(false, true) {
+			d.Start()
+		}
+	}}
 	img, err := registry.New(o).Image(ctx, ref, image.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	restart := func(e progress.Event) {
-		if e.Phase == progress.Downloading && e.Done > size/2 && restarted.CompareAndSwap(false, true) {
-			d.stop()
-			time.AfterFunc(time.Second, d.start)
+	kill := func(e progress.Event) {
+		if e.Phase == progress.Downloading && e.Done > size/2 && killed.CompareAndSwap(false, true) {
+			d.Kill()
 		}
 	}
-	if _, err := s.Add(ctx, img, []image.Name{ref}, AddOptions{Parallel: 1, Progress: restart}); err != nil {
+	if _, err := s.Add(ctx, img, []image.Name{ref}, AddOptions{Parallel: 1, Progress: kill}); err != nil {
 		t.Fatal(err)
 	}
 	if !retried.Load() {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,36 +11,31 @@ import (
 	"github.com/davit-containers/davit/conformance/treetest"
 )
 
-// TestCommit: what was done in a bundle is in the image that is committed of it, in
-// every form, after it was saved and loaded, and for umoci.
-func TestCommit(t *testing.T) {
-	l := newLab(t)
-	for _, how := range compressions {
-		l.step(how, func(dir string) {
-			shim, bundle := l.shim(dir), filepath.Join(dir, "bundle")
-			shim("pull", "oci:"+l.layout+":"+*image+"-"+how, "base")
-			shim("bundle", "base", bundle, "true")
-			root := filepath.Join(bundle, "rootfs")
-			l.change(root)
-			want := l.timed(treetest.Read(l, root))
-			shim("commit", "--compression", how, bundle, "moved")
-			shim("bundle", "--remove", bundle)
-			l.check(dir, "moved", want)
+// commit changes the image in a bundle: what was done there is in the image that is
+// committed of it, in every form, after it was saved and loaded, and for umoci.
+func (l *lab) commit(dir, how string) {
+	shim, bundle := l.shim(dir), filepath.Join(dir, "bundle")
+	shim("pull", l.name(how), "base")
+	shim("bundle", "base", bundle, "true")
+	root := filepath.Join(bundle, "rootfs")
+	l.change(root)
+	want := treetest.Read(l, root)
+	shim("commit", "--compression", how, bundle, "moved")
+	shim("bundle", "--remove", bundle)
+	l.check(dir, "moved", want)
 
-			shim("save", "-o", dir+"/saved", "moved")
-			l.must(os.Mkdir(dir+"/other", 0o700))
-			other := l.shim(dir + "/other")
-			other("load", "-i", dir+"/saved")
-			if got, want := l.facts(other), l.facts(shim); got != want {
-				l.Errorf("the image is\n%s, and was\n%s", got, want)
-			}
-			l.check(dir+"/other", "moved", want)
-
-			l.skopeo("docker-archive:"+dir+"/saved:moved:latest", "oci:"+dir+"/copied:x")
-			l.run("umoci", "unpack", "--image", dir+"/copied:x", dir+"/umoci")
-			l.equal("what umoci unpacks", dir+"/umoci/rootfs", want)
-		})
+	shim("save", "-o", dir+"/saved", "moved")
+	l.must(os.Mkdir(dir+"/other", 0o700))
+	other := l.shim(dir + "/other")
+	other("load", "-i", dir+"/saved")
+	if got, want := l.facts(other), l.facts(shim); got != want {
+		l.Errorf("the image is\n%s, and was\n%s", got, want)
 	}
+	l.check(dir+"/other", "moved", want)
+
+	l.skopeo("docker-archive:"+dir+"/saved:moved:latest", "oci:"+dir+"/copied:x")
+	l.run("umoci", "unpack", "--image", dir+"/copied:x", dir+"/umoci")
+	l.equal("what umoci unpacks", dir+"/umoci/rootfs", l.timed(want))
 }
 
 // change does what a container may do to its root file system.

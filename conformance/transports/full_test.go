@@ -23,7 +23,7 @@ func TestFullDisk(t *testing.T) {
 	l := newLab(t)
 	dir := scratch(t)
 	shim := l.shim(dir)
-	shim("pull", "oci:"+l.layout+":"+*image+"-gzip", "moved")
+	shim("pull", l.name("gzip"), "moved")
 	shim("save", "-o", dir+"/saved", "moved")
 	shim("export", "-o", dir+"/files", "moved")
 	small := filepath.Join(dir, "small")
@@ -35,7 +35,7 @@ func TestFullDisk(t *testing.T) {
 		"export":                {"export", "-o", small + "/files", "moved"},
 		"unpack":                {"unpack", "moved", small + "/plain"},
 		"bundle":                {"bundle", "--rootfs", "plain", "moved", small + "/bundle"},
-		"pull":                  {"--root", small + "/store", "pull", "oci:" + l.layout + ":" + *image + "-zstd", "moved"},
+		"pull":                  {"--root", small + "/store", "pull", l.name("zstd"), "moved"},
 		"load":                  {"--root", small + "/store", "load", "-i", dir + "/saved"},
 		"import":                {"--root", small + "/store", "import", "--compression", "none", dir + "/files", "moved"},
 		"commit, the disk full": {"commit", "--compression", "none", filepath.Join(dir, "bundle"), "committed"},

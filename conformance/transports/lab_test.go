@@ -34,17 +34,35 @@ func TestMain(m *testing.M) { os.Exit(isolate.Run(m.Run)) }
 // compressions are those that images come in.
 var compressions = []string{"gzip", "zstd"}
 
-// lab is the image in a layout, what is made of it, and what it unpacks to.
+// lab is the image in a layout, and what it unpacks to.
 type lab struct {
 	*testing.T
 	program string
 	layout  string // has the image under NAME-gzip and NAME-zstd
 	dir     string // lasts as long as the test
 	disk    *disk.Disk
-	want    treetest.Tree
+	want    treetest.Tree // what umoci unpacks
 }
 
-// newLab makes the image, and has umoci unpack it.
+// TestImage moves the image through everything.
+func TestImage(t *testing.T) {
+	l := newLab(t)
+	l.inDirectory(func(dir string) {
+		l.run("umoci", "unpack", "--image", l.layout+":"+*image+"-gzip", dir+"/umoci")
+		l.want = l.timed(treetest.Read(l, dir+"/umoci/rootfs"))
+	})
+	for _, how := range compressions {
+		l.step(how+" to a container and back", func(dir string) { l.commit(dir, how) })
+		for _, s := range sources {
+			l.step(how+" from "+s.name, func(dir string) { l.from(dir, how, s) })
+		}
+		for _, s := range sinks {
+			l.step(how+" to "+s.name, func(dir string) { l.to(dir, how, s) })
+		}
+	}
+}
+
+// newLab makes the image.
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	needs.Root(t, "it unpacks files of others, and mounts overlays")
@@ -63,10 +81,6 @@ func newLab(t *testing.T) *lab {
 		l.layout = filepath.Join(l.dir, "layout")
 	}
 	l.must(images.Make(t.Context(), l.layout, filepath.Join(l.dir, "packages"), *image))
-	l.step("umoci", func(dir string) {
-		l.run("umoci", "unpack", "--image", l.layout+":"+*image+"-gzip", dir+"/umoci")
-		l.want = l.timed(treetest.Read(t, dir+"/umoci/rootfs"))
-	})
 	return l
 }
 
@@ -122,17 +136,21 @@ func (l *lab) step(name string, act func(dir string)) {
 	outer.Run(name, func(t *testing.T) {
 		l.T = t
 		defer func() { l.T = outer }()
-		dir := scratch(t)
-		if l.disk != nil {
-			l.must(l.disk.Fresh(t.Context()))
-			defer func() { l.must(l.disk.Leave()) }()
-			dir = l.disk.MountPoint()
-		}
-		act(dir)
+		l.inDirectory(act)
 	})
-	if outer.Failed() {
-		outer.FailNow() // what comes next would need it
+}
+
+// inDirectory calls act with an empty directory, on a disk of its own if that was asked
+// for.
+func (l *lab) inDirectory(act func(dir string)) {
+	l.Helper()
+	if l.disk == nil {
+		act(scratch(l.T))
+		return
 	}
+	l.must(l.disk.Fresh(l.Context()))
+	defer func() { l.must(l.disk.Leave()) }()
+	act(l.disk.MountPoint())
 }
 
 // longest is how long a command may take.

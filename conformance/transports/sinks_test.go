@@ -5,7 +5,8 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"testing"
+
+	"github.com/davit-containers/davit/conformance/registry"
 )
 
 // sink is a place that an image is written to.
@@ -33,33 +34,25 @@ var sinks = []sink{
 		return "oci:" + dir + "/saved:docker.io/library/moved:latest"
 	}},
 	{"a registry", func(l *lab, dir string, shim, other func(...string) string) string {
-		d := l.registry(dir)
-		l.Cleanup(d.stop)
-		shim("push", "moved", d.host+"/moved:1")
-		other("pull", d.host+"/moved:1", "moved")
-		return "docker://" + d.host + "/moved:1"
+		d := registry.New(l, dir)
+		shim("push", "moved", d.Host+"/moved:1")
+		other("pull", d.Host+"/moved:1", "moved")
+		return "docker://" + d.Host + "/moved:1"
 	}},
 }
 
-// TestSinks: what is written is what was there; skopeo and umoci take it.
-func TestSinks(t *testing.T) {
-	l := newLab(t)
-	for _, how := range compressions {
-		from := "oci:" + l.layout + ":" + *image + "-" + how
-		for _, s := range sinks {
-			l.step(how+" to "+s.name, func(dir string) {
-				l.must(errors.Join(os.Mkdir(dir+"/a", 0o700), os.Mkdir(dir+"/b", 0o700)))
-				shim, other := l.shim(dir+"/a"), l.shim(dir+"/b")
-				shim("pull", "--unpack=false", from, "moved")
-				place := s.put(l, dir, shim, other)
-				if got, want := l.facts(other), l.facts(shim); got != want {
-					l.Errorf("the image is\n%s, and was\n%s", got, want)
-				}
-				l.check(dir+"/b", "moved", l.want)
-				l.elsewhere(dir, place, how, shim("inspect", "--format", `{{join .RootFS.Layers " "}}`, "moved"))
-			})
-		}
+// to writes the image to a place: what is written is what was there; skopeo and umoci
+// take it.
+func (l *lab) to(dir, how string, s sink) {
+	l.must(errors.Join(os.Mkdir(dir+"/a", 0o700), os.Mkdir(dir+"/b", 0o700)))
+	shim, other := l.shim(dir+"/a"), l.shim(dir+"/b")
+	shim("pull", "--unpack=false", l.name(how), "moved")
+	place := s.put(l, dir, shim, other)
+	if got, want := l.facts(other), l.facts(shim); got != want {
+		l.Errorf("the image is\n%s, and was\n%s", got, want)
 	}
+	l.check(dir+"/b", "moved", l.want)
+	l.elsewhere(dir, place, how, shim("inspect", "--format", `{{join .RootFS.Layers " "}}`, "moved"))
 }
 
 // facts are what an image is, but for its layers' compression.
