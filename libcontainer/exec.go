@@ -234,7 +234,7 @@ func (e *execution) process() *specs.Process {
 
 func (e *execution) compilePlan() (err error) {
 	facts := processFacts(e.process(), e.config.Linux)
-	facts.SharesUserNS = hasUserNS(e.config.Linux) && sameUserNS(e.container.state.Pid)
+	facts.SharesUserNS = hasUserNS(e.config.Linux) && sameNS("user", e.container.state.Pid)
 	e.plan, err = plan.CompileExec(e.options.Process, e.config, facts, plan.Options{
 		ID: e.container.ID(), Bundle: e.container.state.Bundle, Rootfs: e.container.state.Rootfs,
 		NoNewKeyring: e.container.state.NoNewKeyring, PreserveFDs: e.outlets.preserve,
@@ -255,13 +255,14 @@ func hasUserNS(l *specs.Linux) bool {
 	return false
 }
 
-// sameUserNS tells whether a process is in the user namespace of this one.
-func sameUserNS(pid int) bool {
-	ours, err := os.Readlink("/proc/self/ns/user")
+// sameNS tells whether a process is in the namespace of this one, of a kind by
+// the kernel's name.
+func sameNS(kind string, pid int) bool {
+	ours, err := os.Readlink("/proc/self/ns/" + kind)
 	if err != nil {
 		return false
 	}
-	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", pid))
+	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
 	return err == nil && ours == theirs
 }
 

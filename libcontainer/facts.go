@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ import (
 func (b *Bundle) facts(o *CreateOptions) (plan.Facts, error) {
 	f := processFacts(b.Spec.Process, b.Spec.Linux)
 	f.Kcore = exists("/proc/kcore")
+	f.SharesCgroupNS = b.Spec.Linux != nil && slices.ContainsFunc(b.Spec.Linux.Namespaces, isOwnCgroupNS)
 	if !f.CgroupV2 && b.mountsCgroups() {
 		if err := addHierarchies(&f); err != nil {
 			return f, err
@@ -50,6 +52,17 @@ func processFacts(p *specs.Process, l *specs.Linux) plan.Facts {
 	f.AppArmor = p != nil && p.ApparmorProfile != "" && host.AppArmor()
 	f.SELinux = (p != nil && p.SelinuxLabel != "" || l != nil && l.MountLabel != "") && host.SELinux()
 	return f
+}
+
+// isOwnCgroupNS tells whether a namespace to join is this process's cgroup
+// namespace.
+func isOwnCgroupNS(ns specs.LinuxNamespace) bool {
+	if ns.Type != specs.CgroupNamespace || ns.Path == "" {
+		return false
+	}
+	theirs, err1 := os.Stat(ns.Path)
+	ours, err2 := os.Stat("/proc/self/ns/cgroup")
+	return err1 == nil && err2 == nil && os.SameFile(theirs, ours)
 }
 
 // setgroupsDenied tells whether the container's user namespace is one that its

@@ -52,7 +52,8 @@ func (c *Container) changeMounts(mounts []specs.Mount, compile compileMount) err
 		return err
 	}
 	facts := processFacts(nil, s.Linux)
-	facts.SharesUserNS = hasUserNS(s.Linux) && sameUserNS(c.state.Pid)
+	facts.SharesUserNS = hasUserNS(s.Linux) && sameNS("user", c.state.Pid)
+	facts.SharesCgroupNS = sameNS("cgroup", c.state.Pid)
 	plans := make([]*plan.Plan, len(mounts))
 	for i := range mounts {
 		plans[i], err = compile(&mounts[i], s, facts, plan.Options{ID: c.ID(), Bundle: c.state.Bundle, Rootfs: c.state.Rootfs, Clock: c.runtime.Trace != nil})

@@ -62,10 +62,17 @@ func TestHierarchyKeepsItsOptions(t *testing.T) {
 	if !strings.Contains(hierarchyOptions(t), option) {
 		t.Fatalf("the options of the hierarchy cannot be set: they are %q", hierarchyOptions(t))
 	}
-	for _, fstype := range []string{"cgroup", "cgroup2"} {
-		t.Run(fstype, func(t *testing.T) {
+	for _, test := range []struct{ name, fstype, namespace string }{
+		{"cgroup", "cgroup", ""},
+		{"cgroup2", "cgroup2", ""},
+		{"the host's namespace joined", "cgroup", "/proc/self/ns/cgroup"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			b := newBox(t)
-			b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/cgroups", Type: fstype, Source: "cgroup", Options: []string{"ro"}})
+			b.config.Mounts = append(b.config.Mounts, specs.Mount{Destination: "/cgroups", Type: test.fstype, Source: "cgroup", Options: []string{"ro"}})
+			if test.namespace != "" {
+				b.config.Linux.Namespaces = append(b.config.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace, Path: test.namespace})
+			}
 			b.must(os.Mkdir(b.rootfs("added"), 0o755))
 			c := b.running()
 			b.seesCgroups(c, "/cgroups")

@@ -18,6 +18,11 @@ func (c *compiler) showsCgroups(m *specs.Mount) bool {
 	return m.Type == "cgroup" || m.Type == "cgroup2" && c.facts.CgroupV2
 }
 
+// sharesCgroups tells whether the container is in davit's own cgroup namespace.
+func (c *compiler) sharesCgroups() bool {
+	return !c.ns.has(unix.CLONE_NEWCGROUP) || c.facts.SharesCgroupNS
+}
+
 // cgroupMount shows the container its cgroups: what type "cgroup" means
 // depends on how the host has mounted them.
 // Spec: config-linux.md#default-filesystems
@@ -30,7 +35,7 @@ func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
 }
 
 // cgroup2Mount mounts the unified hierarchy, or binds the host's where the
-// container has no cgroup namespace of its own: a user namespace may not mount
+// container has no cgroup namespace but davit's: a user namespace may not mount
 // it then, and in the host's cgroup namespace a new mount would replace the
 // options that the host has given to the hierarchy, such as nsdelegate.
 //
@@ -38,7 +43,7 @@ func (c *compiler) cgroupMount(m *specs.Mount, o *mountOptions, dest string) {
 // mount in the first cgroup namespace (apply_cgroup_root_flags).
 func (c *compiler) cgroup2Mount(m *specs.Mount, o *mountOptions, dest string) {
 	doing := "mounting cgroup2 at " + dest
-	if !c.ns.has(unix.CLONE_NEWCGROUP) {
+	if c.sharesCgroups() {
 		c.openCgroup2(doing, o)
 		c.finishMount(doing, o, dest, 0)
 		return

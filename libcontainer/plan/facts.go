@@ -26,6 +26,8 @@ type Facts struct {
 	// SharesUserNS: davit is in the container's user namespace itself, which
 	// the kernel does not let anyone join twice.
 	SharesUserNS bool
+	// SharesCgroupNS: the cgroup namespace that the container joins is davit's own.
+	SharesCgroupNS bool
 	// Refused are system calls, "openat2", "mount_setattr" and "open_tree", that
 	// the kernel has and a container host refuses to what runs in its containers.
 	Refused []string

@@ -74,7 +74,7 @@ func (l *live) mount(m *specs.Mount) error {
 		l.remount(&o, dest)
 	case m.Type == "cgroup":
 		return &SpecError{"mounts: " + m.Destination, mountsSection, "type cgroup, which stands for several mounts, cannot be added to a container; cgroup2 can"}
-	case l.showsCgroups(m) && !l.ns.has(unix.CLONE_NEWCGROUP):
+	case l.showsCgroups(m) && l.sharesCgroups():
 		l.bindCgroup2(&o, dest)
 	default:
 		l.newFS(m, &o, dest)
@@ -110,7 +110,7 @@ func (l *live) bind(m *specs.Mount, o *mountOptions, dest string) error {
 	return nil
 }
 
-// bindCgroup2 binds the host's cgroup2 for a container in the host's cgroup
+// bindCgroup2 binds the host's cgroup2 for a container in davit's cgroup
 // namespace, as at its creation.
 func (l *live) bindCgroup2(o *mountOptions, dest string) {
 	if l.joinsUser() && !l.facts.Privileged {

@@ -163,13 +163,13 @@ func ExternalMounts(s *specs.Spec, facts Facts, opts Options) []ExternalMount {
 }
 
 // externalCgroups are those that are bound because the container has no
-// cgroup namespace of its own to mount them in.
+// cgroup namespace to mount them in.
 func (c *compiler) externalCgroups(dest string) []ExternalMount {
-	if c.ns.has(unix.CLONE_NEWCGROUP) {
-		return nil
-	}
-	if c.facts.CgroupV2 {
+	switch {
+	case c.facts.CgroupV2 && c.sharesCgroups():
 		return []ExternalMount{{dest, hostsCgroups}}
+	case c.ns.has(unix.CLONE_NEWCGROUP):
+		return nil
 	}
 	var list []ExternalMount
 	for _, h := range c.facts.Hierarchies {
