@@ -9,9 +9,14 @@ import (
 	"github.com/davit-containers/davit/shim/ttrpc"
 )
 
-// exec starts a further process. A client that lost its connection asks again:
-// what is there is not made twice.
-func (s *supervisor) exec(_ ttrpc.Peer, m *execRequest, answer ttrpc.Answer) {
+// exec starts a further process, after those who keep the container still.
+func (s *supervisor) exec(peer ttrpc.Peer, m *execRequest, answer ttrpc.Answer) {
+	s.moving(peer, func() { s.execNow(m, answer) })
+}
+
+// execNow is exec. A client that lost its connection asks again: what is there is not
+// made twice.
+func (s *supervisor) execNow(m *execRequest, answer ttrpc.Answer) {
 	id := s.c.Config.ID
 	info, err := s.engine.State(id, m.ID)
 	if p := s.execs[m.ID]; err == nil && info.Pid != 0 || err != nil && p != nil && p.outputs[0].Exit != 0 {

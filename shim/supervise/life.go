@@ -249,6 +249,7 @@ func (s *supervisor) exited(x engine.Exit) {
 	s.kill.Stop()
 	s.still.paused = false
 	clear(s.still.clients)
+	s.moved()
 	if !s.state.FinishedAt.Equal(x.At) {
 		s.state.Status = container.Exited
 		s.state.Pid, s.state.ExitCode, s.state.FinishedAt = 0, int(x.Status), x.At.UTC()

@@ -160,7 +160,7 @@ func (s *supervisor) gone(peer ttrpc.Peer) {
 	for _, p := range s.execs {
 		p.forget(peer)
 	}
-	s.ready, s.ends = without(s.ready, peer), without(s.ends, peer)
+	s.ready, s.ends, s.still.later = without(s.ready, peer), without(s.ends, peer), without(s.still.later, peer)
 	if s.still.clients[peer] {
 		delete(s.still.clients, peer)
 		s.settle(func(error) {})

@@ -14,6 +14,26 @@ type still struct {
 	paused   bool // for their sake
 	changing bool
 	waiting  []func(error) // who is told when it is as it should be
+	later    []waiter[struct{}]
+}
+
+// moving does what cannot be done while clients keep the container still, when they no
+// longer do.
+func (s *supervisor) moving(peer ttrpc.Peer, do func()) {
+	if !s.still.paused && !s.still.changing {
+		do()
+		return
+	}
+	s.still.later = append(s.still.later, waiter[struct{}]{peer, func(struct{}) { do() }})
+}
+
+// moved is when nobody keeps the container still any more, or it has ended.
+func (s *supervisor) moved() {
+	later := s.still.later
+	s.still.later = nil
+	for _, w := range later {
+		w.tell(struct{}{})
+	}
 }
 
 // keepStill pauses the container for a client, if it runs.
@@ -81,6 +101,9 @@ func (s *supervisor) settled(err error) {
 	s.still.waiting = nil
 	for _, done := range waiting {
 		done(err)
+	}
+	if !s.still.paused {
+		s.moved()
 	}
 }
 

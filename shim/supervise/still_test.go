@@ -50,12 +50,17 @@ func TestStill(t *testing.T) {
 			if other.Pause(t.Context()) == nil {
 				t.Error("it was not still")
 			}
+			status := make(chan int, 1)
+			go func() { // which waits until it is no longer kept still
+				_, _, s := m.exec(other, script("exit 5"), "")
+				status <- s
+			}()
 			if err := tt.end(m, c, client); err != nil {
 				t.Fatal(err)
 			}
 			m.await(c, "unpause")
-			if _, _, status := m.exec(other, script("exit 5"), ""); status != 5 {
-				t.Errorf("status %d", status)
+			if s := <-status; s != 5 {
+				t.Errorf("status %d", s)
 			}
 		})
 	}
