@@ -64,18 +64,14 @@ func Start(ctx context.Context, c *container.Container, o StartOptions) (*Client
 }
 
 // free locks the supervisor's file. There may be a supervisor that is about to end, or
-// one of which the program that started it was killed.
-func free(ctx context.Context, c *container.Container) (lock *os.File, err error) {
-	lock, err = c.Supervise()
+// one of which the program that started it was killed. One that removes the container
+// at its end waits for the caller.
+func free(ctx context.Context, c *container.Container) (*os.File, error) {
+	lock, err := c.Supervise()
 	if !errors.Is(err, container.ErrSupervised) {
 		return lock, err
 	}
-	client, err := Dial(c)
-	if err == nil {
-		defer client.Close()
-		err = client.settled(ctx)
-	}
-	if err != nil && !errors.Is(err, ErrNotRunning) {
+	if err := ended(ctx, c); err != nil && !errors.Is(err, ErrNotRunning) {
 		return nil, err
 	}
 	if c.Config.AutoRemove {
@@ -84,16 +80,21 @@ func free(ctx context.Context, c *container.Container) (lock *os.File, err error
 	return c.SuperviseNext()
 }
 
-// settled waits until the container runs, which is ErrRuns, or has ended and all of it
-// is cleaned up.
-func (c *Client) settled(ctx context.Context) error {
-	if err := c.call(ctx, methodReady, &protobuf.Empty{}, &readyReply{}); err != nil {
+// ended waits until a container has ended that may be about to start. ErrRuns: it runs.
+func ended(ctx context.Context, c *container.Container) error {
+	client, err := Dial(c)
+	if err != nil {
 		return err
 	}
-	if s, err := c.c.State(); err != nil || s.Alive() {
-		return errors.Join(err, ErrRuns)
+	defer client.Close()
+	if err := client.call(ctx, methodReady, &protobuf.Empty{}, &readyReply{}); err != nil {
+		return err
 	}
-	return c.End(ctx)
+	s, err := c.State()
+	if err == nil && s.Alive() {
+		err = ErrRuns
+	}
+	return err
 }
 
 // launch starts a keeper, which starts the supervisor. The client is connected

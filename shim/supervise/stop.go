@@ -36,7 +36,7 @@ func (s *supervisor) stop(_ ttrpc.Peer, m *stopRequest, answer ttrpc.Answer) {
 		answer(&protobuf.Empty{}, nil)
 		return
 	}
-	if s.over {
+	if s.first.status != nil { // it has ended, and is being cleaned up
 		answer(&protobuf.Empty{}, nil)
 		return
 	}

@@ -188,24 +188,46 @@ func TestKilledWhileRemoving(t *testing.T) {
 	}
 }
 
-// What a program that was killed had begun to start is started, and not twice.
+// What a program that was killed had begun to start is started, and not twice; or it has
+// ended by then and is removed, for which nobody is waited for.
 func TestStartAfterAKilledStart(t *testing.T) {
-	m := newMachine(t)
-	c := m.create("read x", func(c *container.Config) { c.Interactive = true })
-	lock, err := c.Supervise()
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed, err := launch(c, lock, StartOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed.Close()
-	lock.Close()
-	if _, err := Start(t.Context(), c, StartOptions{}); !errors.Is(err, ErrRuns) {
-		t.Errorf("got %v", err)
-	}
-	if s, err := c.State(); s.Status != container.Running || err != nil {
-		t.Errorf("state %+v, %v", s, err)
+	for name, remove := range map[string]bool{"runs": false, "is being removed": true} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			script := "read x"
+			if remove {
+				script = "exit 0"
+			}
+			c := m.create(script, func(c *container.Config) { c.Interactive, c.AutoRemove = true, remove })
+			l, err := c.Lock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Unlock()
+			lock, err := c.Supervise()
+			if err != nil {
+				t.Fatal(err)
+			}
+			killed, err := launch(c, lock, StartOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock.Close()
+			if remove { // it has ended
+				_, err = killed.Wait(t.Context())
+				err = errors.Join(err, killed.Stop(t.Context(), StopOptions{}))
+			}
+			killed.Close()
+			if _, again := Start(t.Context(), c, StartOptions{}); err != nil || again == nil || !strings.Contains(again.Error(), name) {
+				t.Errorf("got %v, %v", again, err)
+			}
+			if s, err := c.State(); err != nil || (s.Status == container.Running) == remove {
+				t.Errorf("state %+v, %v", s, err)
+			}
+			if pid, err := m.keeper(c); remove && err == nil {
+				l.Unlock()
+				m.awaitEnd(pid, 10_000)
+			}
+		})
 	}
 }
