@@ -62,3 +62,28 @@ func TestWhiteoutsAsFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestOverlayAttributesOfArchives: what overlayfs would take for its own word is in the
+// directory of no layer, be it of root's or of users' attributes.
+func TestOverlayAttributesOfArchives(t *testing.T) {
+	needRoot(t)
+	dir := openDir(t, filepath.Join(tempDir(t), "a"))
+	d, f := Dir("d"), File("f", "")
+	for _, namespace := range []string{"trusted.overlay.", "user.overlay."} {
+		d = d.Xattr(namespace+"opaque", "y").Xattr(namespace+"redirect", "/etc")
+		f = f.Xattr(namespace+"metacopy", "").Xattr(namespace+"whiteout", "y")
+	}
+	u, err := Unpack(context.Background(), dir, bytes.NewReader(Tar(t, root, d.Xattr("user.mine", "1"), f)), Options{})
+	if err == nil {
+		_, err = u.Settle(context.Background(), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, e := range Read(t, dir.Name()) {
+		delete(e.Xattrs, "user.mine")
+		if len(e.Xattrs) > 0 {
+			t.Errorf("%s has the attributes %q", path, e.Xattrs)
+		}
+	}
+}
