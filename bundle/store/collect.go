@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/lock"
 )
 
 // Collected says what was removed.
@@ -120,7 +121,7 @@ func (s *Store) needOperation(path string, needed map[string]bool) error {
 		return err
 	}
 	defer dir.Close()
-	if tryLock(dir, unix.LOCK_EX) == nil {
+	if lock.Try(dir, unix.LOCK_EX) == nil {
 		return nil // its process is dead
 	}
 	names, err := dir.Readdirnames(-1)

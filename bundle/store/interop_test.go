@@ -250,12 +250,13 @@ func TestChunked(t *testing.T) {
 func TestWriteLayout(t *testing.T) {
 	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "layout")
 	for seed, ref := range []string{"a", "b", "a"} {
-		if err := layout.Write(ctx, dir, sample(t, 2, uint64(seed)), ref, nil); err != nil {
+		found := layout.Found{Image: sample(t, 2, uint64(seed)), Names: []image.Name{name(t, ref)}}
+		if err := layout.Write(ctx, dir, []layout.Found{found}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, ref := range []string{"a", "b"} {
-		run(t, "skopeo", "--insecure-policy", "copy", "-q", "oci:"+dir+":"+ref, "dir:"+t.TempDir())
+		run(t, "skopeo", "--insecure-policy", "copy", "-q", "oci:"+dir+":"+name(t, ref).String(), "dir:"+t.TempDir())
 	}
 	l, err := layout.OpenDir(dir)
 	if err != nil {

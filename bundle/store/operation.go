@@ -11,6 +11,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/bundle/internal/lock"
 )
 
 // The names of what is in the directory of work begin so.
@@ -155,12 +157,12 @@ func (s *Store) removeDead(name string) error {
 		return err
 	}
 	defer f.Close()
-	switch err := tryLock(f, unix.LOCK_EX); {
+	switch err := lock.Try(f, unix.LOCK_EX); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return nil
 	case err != nil:
 		return err
-	case !same(f, path):
+	case !lock.Same(f, path):
 		return nil
 	}
 	return os.RemoveAll(path)

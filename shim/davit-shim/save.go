@@ -99,19 +99,5 @@ func saveDir(ctx context.Context, dir string, items []layout.Found, report progr
 	if dir == "" || dir == "-" {
 		return fmt.Errorf("--format oci-dir: it needs a directory [give one by -o]")
 	}
-	for _, item := range items {
-		names := []string{""}
-		if len(item.Names) > 0 {
-			names = nil
-			for _, n := range item.Names {
-				names = append(names, n.String())
-			}
-		}
-		for _, n := range names {
-			if err := layout.Write(ctx, dir, item.Image, n, report); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return layout.Write(ctx, dir, items, report)
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -49,12 +50,27 @@ func anImage(t *testing.T, content string) (*image.Image, memory) {
 	return img, m
 }
 
+// write adds an image to a layout.
+func write(t *testing.T, dir string, img *image.Image, name string, report progress.Func) error {
+	t.Helper()
+	return Write(t.Context(), dir, []Found{{img, []image.Name{parsed(t, name)}}}, report)
+}
+
+func parsed(t *testing.T, name string) image.Name {
+	t.Helper()
+	n, err := image.ParseName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // written is a layout with an image.
 func written(t *testing.T, name string) (dir string, img *image.Image) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "layout")
 	img, _ = anImage(t, "layer")
-	if err := Write(t.Context(), dir, img, name, nil); err != nil {
+	if err := write(t, dir, img, name, nil); err != nil {
 		t.Fatal(err)
 	}
 	return dir, img
@@ -144,7 +160,7 @@ func TestChoosing(t *testing.T) {
 		}
 	}
 	for i := range 50 {
-		if err := Write(t.Context(), dir, img, fmt.Sprintf("%02d", i), nil); err != nil {
+		if err := write(t, dir, img, fmt.Sprintf("%02d", i), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +175,7 @@ func TestChoosing(t *testing.T) {
 
 func numbers(n int) (list []string) {
 	for i := range n {
-		list = append(list, fmt.Sprintf("%02d", i))
+		list = append(list, fmt.Sprintf("docker.io/library/%02d:latest", i))
 	}
 	return list
 }
@@ -173,7 +189,7 @@ func TestWriteTells(t *testing.T) {
 		want progress.Phase
 	}{{img, progress.Exists}, {other, progress.Written}} {
 		told := map[progress.Phase]int{}
-		if err := Write(t.Context(), dir, test.img, "b", func(e progress.Event) {
+		if err := write(t, dir, test.img, "b", func(e progress.Event) {
 			if e.Phase != progress.Writing && e.Done != e.Total {
 				t.Errorf("at its end: %+v", e)
 			}
@@ -192,7 +208,7 @@ func TestWriteThatFails(t *testing.T) {
 	broken, blobs := anImage(t, "another layer")
 	clear(blobs)
 	dir := filepath.Join(t.TempDir(), "a/b")
-	if err := Write(t.Context(), dir, broken, "x", nil); err == nil {
+	if err := write(t, dir, broken, "x", nil); err == nil {
 		t.Fatal("an image without its layer was written")
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -200,7 +216,7 @@ func TestWriteThatFails(t *testing.T) {
 	}
 	dir, _ = written(t, "a")
 	before := files(t, dir)
-	if err := Write(t.Context(), dir, broken, "a", nil); err == nil {
+	if err := write(t, dir, broken, "a", nil); err == nil {
 		t.Fatal("an image without its layer was written")
 	}
 	if after := files(t, dir); !slices.Equal(after, before) {
@@ -228,7 +244,7 @@ func files(t *testing.T, dir string) (names []string) {
 func TestNameMoves(t *testing.T) {
 	dir, _ := written(t, "a")
 	other, _ := anImage(t, "another layer")
-	if err := Write(t.Context(), dir, other, "a", nil); err != nil {
+	if err := write(t, dir, other, "a", nil); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, IndexFile))
@@ -238,5 +254,62 @@ func TestNameMoves(t *testing.T) {
 	var index v1.IndexManifest
 	if err := json.Unmarshal(raw, &index); err != nil || len(index.Manifests) != 1 || index.Manifests[0].Digest != other.Descriptor().Digest {
 		t.Errorf("got %s, %v", raw, err)
+	}
+}
+
+// TestWriteTogether: several at once lose each other nothing, and one that fails takes
+// nothing of theirs away.
+func TestWriteTogether(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "layout")
+	var writers sync.WaitGroup
+	for i := range 8 {
+		img, _ := anImage(t, fmt.Sprint("layer ", i/2))
+		found := []Found{{img, []image.Name{parsed(t, fmt.Sprint(i))}}}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		writers.Go(func() {
+			err := Write(ctx, dir, found, func(e progress.Event) {
+				if i%2 == 1 && e.Phase != progress.Writing {
+					cancel() // the layer is there, and will be removed again if it is this one's
+				}
+			})
+			if (err != nil) != (i%2 == 1) {
+				t.Errorf("image %d: %v", i, err)
+			}
+		})
+	}
+	writers.Wait()
+	for i := range 8 {
+		if err := read(t, dir, fmt.Sprint(i)); (err != nil) != (i%2 == 1) {
+			t.Errorf("image %d: %v", i, err)
+		}
+	}
+}
+
+// TestWriteSeveral: all images are added, or none.
+func TestWriteSeveral(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "layout")
+	one, _ := anImage(t, "one")
+	two, _ := anImage(t, "two")
+	broken, blobs := anImage(t, "broken")
+	clear(blobs)
+	if err := Write(t.Context(), dir, []Found{{one, nil}, {broken, nil}}, nil); err == nil {
+		t.Error("an image without its layer was written")
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
+	}
+	for range 2 { // what has no name is there once
+		if err := Write(t.Context(), dir, []Found{{one, nil}, {two, nil}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if len(l.Entries()) != 2 {
+		t.Errorf("there are %d images", len(l.Entries()))
 	}
 }

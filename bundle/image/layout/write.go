@@ -16,15 +16,22 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/lock"
 	"github.com/davit-containers/davit/bundle/progress"
 )
 
-// Write adds an image to the layout in a directory, which is made if need be.
-// ref is its name there: the image that has it loses it. "" is no name. Where it
-// fails, what it made is gone again. report takes which blobs are being written.
-func Write(ctx context.Context, dir string, img *image.Image, ref string, report progress.Func) error {
+// Write adds images to the layout in a directory, which is made if need be. What has
+// one of their names there loses it; an image without names is there without one. Where
+// it fails, what it made is gone again. Another process that writes there is waited for.
+// report takes which blobs are being written.
+func Write(ctx context.Context, dir string, items []Found, report progress.Func) error {
 	w := &writer{dir: dir, report: report}
-	if err := w.add(ctx, img, ref); err != nil {
+	locked, err := w.enter(ctx)
+	if err == nil {
+		defer locked.Close()
+		err = w.add(ctx, items)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("writing an image layout: %w", err), w.undo())
 	}
 	return nil
@@ -36,11 +43,50 @@ type writer struct {
 	made   []string // directories and files, in their order
 }
 
-func (w *writer) add(ctx context.Context, img *image.Image, ref string) error {
+// enter makes the directory and locks it.
+func (w *writer) enter(ctx context.Context) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(w.dir)), 0o755); err != nil {
+		return nil, err
+	}
+	for {
+		if err := w.mkdir(""); err != nil {
+			return nil, err
+		}
+		f, err := os.OpenFile(w.dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := wait(ctx, f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if lock.Same(f, w.dir) {
+			return f, nil
+		}
+		f.Close() // who had it has removed it
+		w.made = nil
+	}
+}
+
+// wait locks a directory where its file system can: NFS locks none.
+func wait(ctx context.Context, dir *os.File) error {
+	err := lock.Wait(ctx, dir, unix.LOCK_EX)
+	if errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil
+	}
+	return err
+}
+
+func (w *writer) add(ctx context.Context, items []Found) error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	blobs, err := BlobsOf([]*image.Image{img})
+	var images []*image.Image
+	var entries []v1.Descriptor
+	for _, it := range items {
+		images = append(images, it.Image)
+		entries = append(entries, Entries(it.Image, it.Names)...)
+	}
+	blobs, err := BlobsOf(images)
 	if err != nil {
 		return err
 	}
@@ -49,10 +95,13 @@ func (w *writer) add(ctx context.Context, img *image.Image, ref string) error {
 			return err
 		}
 	}
-	return w.index(img.Descriptor(), ref)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return w.index(entries)
 }
 
-// undo removes what was made. Directories that somebody else has filled meanwhile
+// undo removes what was made. Directories in which somebody else has put something
 // stay.
 func (w *writer) undo() (err error) {
 	for _, path := range slices.Backward(w.made) {
@@ -64,12 +113,6 @@ func (w *writer) undo() (err error) {
 }
 
 func (w *writer) prepare() error {
-	if err := os.MkdirAll(filepath.Dir(filepath.Clean(w.dir)), 0o755); err != nil {
-		return err
-	}
-	if err := w.mkdir(""); err != nil {
-		return err
-	}
 	if err := w.mkdir("blobs"); err != nil {
 		return err
 	}
@@ -148,8 +191,8 @@ func whole(path string, write func(*os.File) error) error {
 	return nil
 }
 
-// index adds an image to index.json.
-func (w *writer) index(d v1.Descriptor, ref string) error {
+// index adds images to index.json.
+func (w *writer) index(entries []v1.Descriptor) error {
 	path := filepath.Join(w.dir, IndexFile)
 	index := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
 	raw, err := os.ReadFile(path)
@@ -160,12 +203,9 @@ func (w *writer) index(d v1.Descriptor, ref string) error {
 		return err
 	}
 	index.Manifests = slices.DeleteFunc(index.Manifests, func(have v1.Descriptor) bool {
-		return have.Annotations[RefName] == ref && (ref != "" || have.Digest == d.Digest)
+		return slices.ContainsFunc(entries, func(d v1.Descriptor) bool { return replaces(d, have) })
 	})
-	if ref != "" {
-		d.Annotations = map[string]string{RefName: ref}
-	}
-	index.Manifests = append(index.Manifests, d)
+	index.Manifests = append(index.Manifests, entries...)
 	raw, err = json.Marshal(index)
 	if err != nil {
 		return err
@@ -174,4 +214,11 @@ func (w *writer) index(d v1.Descriptor, ref string) error {
 		_, err := f.Write(raw)
 		return err
 	})
+}
+
+// replaces tells whether an entry takes the place of another: its name, or, where it
+// has none, itself.
+func replaces(d, have v1.Descriptor) bool {
+	name := d.Annotations[RefName]
+	return have.Annotations[RefName] == name && (name != "" || have.Digest == d.Digest)
 }
