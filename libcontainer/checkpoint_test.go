@@ -236,7 +236,8 @@ func TestRestoreMakesMountPointsInside(t *testing.T) {
 	b.must(os.Symlink(victim, b.rootfs("evil")))
 	b.config.Mounts = append(b.config.Mounts,
 		specs.Mount{Destination: "/evil/below", Source: b.dir, Options: []string{"bind"}},
-		specs.Mount{Destination: "/fresh/point", Source: b.dir, Options: []string{"bind"}})
+		specs.Mount{Destination: "/fresh/point", Source: b.dir, Options: []string{"bind"}},
+		specs.Mount{Destination: "/fresh/cgroups", Type: "cgroup", Source: "cgroup"})
 	bundle, err := b.load()
 	b.must(err)
 	if _, err := b.runtime.Restore("box", bundle, RestoreOptions{ImageOptions: ImageOptions{Images: b.image(nil)}}); err == nil {
@@ -245,8 +246,10 @@ func TestRestoreMakesMountPointsInside(t *testing.T) {
 	if entries, err := os.ReadDir(victim); err != nil || len(entries) > 0 {
 		t.Errorf("outside: %v, %v", entries, err)
 	}
-	if _, err := os.Stat(b.rootfs("fresh/point")); err != nil {
-		t.Errorf("inside: %v", err)
+	for _, inside := range []string{"fresh/point", "fresh/cgroups"} {
+		if _, err := os.Stat(b.rootfs(inside)); err != nil {
+			t.Errorf("inside: %v", err)
+		}
 	}
 	if left := b.remains(); left != "" {
 		t.Errorf("left behind:\n%s", left)

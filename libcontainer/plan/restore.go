@@ -87,7 +87,7 @@ func (c *compiler) mountpoints() error {
 		o := parseMountOptions(m.Options)
 		dest := c.dest(m.Destination)
 		switch {
-		case o.remount || m.Type == "cgroup" || c.onNewFS(i, dest):
+		case o.remount || c.onNewFS(i, dest):
 		case isBind(m, &o):
 			c.bindPoint(m, &o, dest)
 		default:
