@@ -44,10 +44,11 @@ const (
 	minSocketName = 16
 )
 
-// socketPath is the path of a group's socket: short, whatever the names are.
+// socketPath is the path of a group's socket: short, whatever the names are, also that
+// of the socket for debugging beside it.
 func socketPath(dir, address, namespace, group string) (string, error) {
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(filepath.Join(address, namespace, group))))
-	room := maxSocketPath - len(dir) - len("/")
+	room := maxSocketPath - len(dir) - len("/") - len(debugSuffix)
 	if room < minSocketName {
 		return "", fmt.Errorf("the directory of sockets %s has a name that is too long: no socket's path can have more than %d bytes", dir, maxSocketPath)
 	}
