@@ -6,15 +6,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/spec"
 )
+
+// TestMain runs the tests with a guard: containers outlive a killed test.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
 
 // box is a bundle of Debian's busybox and a runtime to run it with.
 type box struct {
@@ -43,7 +46,7 @@ func newBox(t *testing.T) *box {
 	b := &box{t: t, dir: t.TempDir(), config: spec.Default()}
 	b.runtime = &Runtime{Root: filepath.Join(b.dir, "state"), Warn: func(m string) { b.warned = append(b.warned, m) }}
 	b.config.Process.Terminal = false
-	b.config.Linux.CgroupsPath = "davit-test-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(filepath.Dir(b.dir))
+	b.config.Linux.CgroupsPath = guard.Name() + filepath.Base(filepath.Dir(b.dir))
 	for _, dir := range []string{"bin", "proc", "sys", "dev", "etc", "tmp"} {
 		b.must(os.MkdirAll(b.rootfs(dir), 0o755))
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -66,7 +67,7 @@ type containers struct {
 
 // id is the container's id on this machine.
 func (c *containers) id(name string) string {
-	return fmt.Sprintf("davit-failures-%d-%s", os.Getpid(), name)
+	return guard.Name() + "failures-" + name
 }
 
 var containerNames = []string{"created", "running", "paused", "stopped", "new"}

@@ -15,12 +15,21 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
 // TestMain lets the scripts run this program as davit.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"davit": main, "runc": main})
+	commands := map[string]func(){"davit": main, "runc": main}
+	scripts := func() int {
+		testscript.Main(m, commands)
+		return 0 // it does not return
+	}
+	if commands[filepath.Base(os.Args[0])] != nil {
+		scripts()
+	}
+	os.Exit(guard.Run(scripts))
 }
 
 // TestScripts runs the command line as its users do. The scripts that make
@@ -48,7 +57,7 @@ func scripts(dir string) testscript.Params {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", filepath.Join(env.WorkDir, "state"))
 			for i := range 3 {
-				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("davit-%s-%d-%d", filepath.Base(env.WorkDir), os.Getpid(), i+1))
+				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("%s%s-%d", guard.Name(), filepath.Base(env.WorkDir), i+1))
 			}
 			env.Values[managerKey{}] = new(manager)
 			env.Values[socketsKey{}] = map[string]*net.UnixListener{}

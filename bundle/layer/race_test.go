@@ -15,6 +15,8 @@ import (
 
 	. "github.com/davit-containers/davit/conformance/treetest"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/guard"
 )
 
 // attackerEnv makes this test's program the attacker: a process of its own that
@@ -23,14 +25,14 @@ const attackerEnv = "LAYER_TEST_ATTACK"
 
 func TestMain(m *testing.M) {
 	if name, dir, found := strings.Cut(os.Getenv(attackerEnv), ":"); found {
-		for os.Getppid() != 1 {
+		for parent := os.Getppid(); os.Getppid() == parent; {
 			attacks[name](filepath.Join(dir, "root"), filepath.Join(dir, "canary"), filepath.Join(dir, "links"))
 		}
 	}
 	if at := os.Getenv(insideEnv); at != "" {
 		os.Exit(unpackInside(at))
 	}
-	os.Exit(m.Run())
+	os.Exit(guard.Run(m.Run))
 }
 
 // attacks are what an attacker does again and again. Each works on what
@@ -96,7 +98,7 @@ func raceLayers(t testing.TB) [][]byte {
 // time, until something outside changed.
 func raced(t *testing.T, attack string, unpack func(root string) error) (rounds, failed int, differences []string) {
 	t.Helper()
-	base, err := os.MkdirTemp("/dev/shm", "layer") // In memory there are more rounds.
+	base, err := guard.Memory() // In memory there are more rounds.
 	if err != nil {
 		base = t.TempDir()
 	}
@@ -230,7 +232,7 @@ func naive(root string, archive []byte) error {
 
 // TestRemovedMeanwhile swaps a directory with a link while it is removed.
 func TestRemovedMeanwhile(t *testing.T) {
-	base, err := os.MkdirTemp("/dev/shm", "layer")
+	base, err := guard.Memory()
 	if err != nil {
 		base = t.TempDir()
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -94,6 +95,9 @@ func layered(t testing.TB, archives ...[]byte) *image.Image {
 	return img
 }
 
+// TestMain runs the tests with a guard: their stores are in memory, and killed.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
+
 // sample is an image with some layers of ten files.
 func sample(t testing.TB, layers int, seed uint64) *image.Image {
 	t.Helper()
@@ -109,7 +113,7 @@ func sample(t testing.TB, layers int, seed uint64) *image.Image {
 // deleted, and these tests do little else.
 func scratch(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "davit-store-")
+	dir, err := guard.Memory()
 	if err != nil {
 		return t.TempDir()
 	}

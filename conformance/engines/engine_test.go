@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/conformance/programs"
 )
@@ -36,13 +37,8 @@ var built = sync.OnceValues(func() (dir string, err error) {
 	return dir, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, _ := built(); dir != "" {
-		os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
+// TestMain runs the tests with a guard, which also removes the programs.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
 
 // machine skips a test that the machine lacks a program for, and gives the
 // directory of davit's programs.

@@ -5,57 +5,31 @@
 package isolate
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
-	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/guard"
 )
 
-// inside is set in the process that runs the tests.
-const inside = "DAVIT_TEST_ISOLATED"
-
-// Run is for a package's TestMain: it runs the tests, m.Run, and gives the program's
-// exit status. Without root they run where they are.
+// Run is for a package's TestMain: it runs the tests, m.Run, with a guard, and gives
+// the program's exit status. Without root they have no namespaces of their own.
 func Run(tests func() int) int {
-	// No test gets the first thread, whose namespace is the process's; and the child
-	// ends with the thread that starts it.
-	runtime.LockOSThread()
 	if os.Geteuid() != 0 {
-		return tests()
+		return guard.Run(tests)
 	}
-	status, err := 0, error(nil)
-	if os.Getenv(inside) != "" {
-		if err = prepare(); err == nil {
-			status = tests()
+	// No test gets the first thread, whose namespace is the process's.
+	runtime.LockOSThread()
+	return guard.In(unix.CLONE_NEWNET|unix.CLONE_NEWNS, func() int {
+		if err := prepare(); err != nil {
+			fmt.Fprintln(os.Stderr, "running the tests in a network namespace:", err)
+			return 1
 		}
-	} else {
-		status, err = again()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "running the tests in a network namespace:", err)
-		return 1
-	}
-	return status
-}
-
-// again runs this program in new namespaces.
-func again() (status int, err error) {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return max(1, exit.ExitCode()), nil
-	}
-	return 0, err
+		return tests()
+	})
 }
 
 // prepare sets up the loopback device.

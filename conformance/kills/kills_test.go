@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -25,6 +26,9 @@ var (
 
 // inside is set in the process that has namespaces of its own.
 const inside = "DAVIT_KILLS_INSIDE"
+
+// TestMain runs the tests with a guard: the workers' containers outlive them.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
 
 // TestKills kills commands, supervisors and keepers while workers use one store.
 func TestKills(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/guard"
 )
 
 // machine is davit-shim with a root of its own, and what was learnt of it.
@@ -47,7 +49,7 @@ func newMachine(t *testing.T, program string) *machine {
 		t.Cleanup(func() { _ = unix.Unmount(on, unix.MNT_DETACH) })
 	}
 	m := &machine{
-		t: t, program: program, dir: dir, token: fmt.Sprintf("kills-%d", os.Getpid()),
+		t: t, program: program, dir: dir, token: guard.Name() + "kills",
 		typical: map[string]time.Duration{}, lost: map[string]bool{}, passing: map[string]bool{},
 	}
 	t.Cleanup(m.removeCgroups)

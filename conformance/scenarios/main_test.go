@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/programs"
 )
 
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 		os.Exit(reportingStatus(beInit()))
 	}
 	flag.Parse()
-	os.Exit(reportingStatus(enclose()))
+	os.Exit(guard.Run(func() int { return reportingStatus(enclose()) }))
 }
 
 // reportingStatus is the exit status of a process that only leads to the tests.
@@ -65,8 +66,8 @@ func reportingStatus(status int, err error) int {
 // enclose runs the tests in namespaces of their own, gives their status, and fails
 // if they left cgroups, which no namespace ends.
 func enclose() (status int, err error) {
-	dir, err := os.MkdirTemp("/tmp", "davit-") // podman takes no long path
-	if err != nil {
+	dir := filepath.Join("/tmp", guard.Name()+"e") // podman takes no long path
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)

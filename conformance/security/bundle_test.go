@@ -16,6 +16,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -57,7 +58,7 @@ func newBundle(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	b := &bundle{T: t, runtime: runtime, dir: t.TempDir(), config: ordinary()}
-	b.id = fmt.Sprintf("security-%d-%d", os.Getpid(), serial.Add(1))
+	b.id = fmt.Sprintf("%s%d", guard.Name(), serial.Add(1))
 	b.config.Linux.CgroupsPath = "/" + b.id
 	for _, dir := range strings.Fields("bin dev etc proc sys tmp vol") {
 		b.must(os.MkdirAll(b.root(dir), 0o755))

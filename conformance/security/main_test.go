@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/programs"
 )
 
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run()) // every test says that it needs root
 	}
 	if len(os.Args) < 2 || os.Args[1] != inside {
-		os.Exit(again())
+		os.Exit(guard.Run(again))
 	}
 	os.Args = append(os.Args[:1], os.Args[2:]...)
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/internal/disk"
 	"github.com/davit-containers/davit/conformance/internal/images"
 	"github.com/davit-containers/davit/conformance/isolate"
@@ -88,7 +89,7 @@ func newLab(t *testing.T) *lab {
 // and removing many is slow on some disks.
 func scratch(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "davit-transports-")
+	dir, err := guard.Memory()
 	if err != nil {
 		return t.TempDir()
 	}

@@ -15,9 +15,13 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/shim/build/dockerfile"
 )
+
+// TestMain runs the tests with a guard: containers outlive a killed test.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
 
 // yard is a place to build in: a store with the image box, and a context.
 type yard struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/davit-containers/davit/shim/protobuf"
 	"github.com/davit-containers/davit/shim/ttrpc"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/conformance/programs"
 )
@@ -33,13 +34,8 @@ var program = sync.OnceValues(func() (string, error) {
 	return programs.Build(dir, "containerd-shim-davit-v2", "shim/containerd-shim-davit-v2")
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
+// TestMain runs the tests with a guard, which also removes the program.
+func TestMain(m *testing.M) { os.Exit(guard.Run(m.Run)) }
 
 // client is a connection to a supervisor, for a test that waits.
 type client struct {
@@ -163,7 +159,7 @@ func (p *pod) bundle(id, script string) string {
 }
 
 // testCgroup is the name of a container's cgroup.
-func testCgroup(id string) string { return "shim-test-" + strconv.Itoa(os.Getpid()) + "-" + id }
+func testCgroup(id string) string { return guard.Name() + "shim-" + id }
 
 // start runs the program's start for a bundle.
 func (p *pod) start(id string) string {

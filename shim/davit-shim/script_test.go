@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/isolate"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/shim/container"
@@ -27,13 +28,15 @@ import (
 // TestMain lets the scripts run this program as davit-shim, where no network of the
 // machine is.
 func TestMain(m *testing.M) {
-	testscript.Main(isolated{m}, map[string]func(){"davit-shim": main})
+	scripts := func() int {
+		testscript.Main(m, map[string]func(){"davit-shim": main})
+		return 0 // it does not return
+	}
+	if filepath.Base(os.Args[0]) == "davit-shim" {
+		scripts()
+	}
+	os.Exit(isolate.Run(scripts))
 }
-
-type isolated struct{ m *testing.M }
-
-// Run runs the tests.
-func (i isolated) Run() int { return isolate.Run(i.m.Run) }
 
 // TestScripts runs the command line as its users do. The scripts that mount or
 // run need root, and skip with the reason.
@@ -59,7 +62,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TZ", "UTC")
 			for i := range 2 {
-				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("shim-%s-%d-%d", filepath.Base(env.WorkDir), os.Getpid(), i+1))
+				env.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprintf("%s%s-%d", guard.Name(), filepath.Base(env.WorkDir), i+1))
 			}
 			if davit, err := filepath.Abs("../../bin/davit"); err == nil {
 				env.Setenv("DAVIT", davit)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/rootfs"
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/libcontainer/host"
 	"github.com/davit-containers/davit/libcontainer/idmap"
@@ -33,7 +34,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(programVar) == "" {
-		os.Exit(m.Run())
+		os.Exit(guard.Run(m.Run))
 	}
 	status, done, err := Enter(notesForTest())
 	if err == nil && !done {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/logs"
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(guard.Run(m.Run))
 }
 
 // killsRemover is a file in a store's root that has the next supervisor killed while it
@@ -169,7 +170,7 @@ func (m *machine) bundle(c *container.Container, script string) error {
 			object{"type": "devpts", "source": "devpts", "destination": "/dev/pts", "options": []string{"newinstance", "ptmxmode=0666"}},
 		},
 		"linux": object{
-			"cgroupsPath": "/supervise-test-" + strconv.Itoa(os.Getpid()) + "-" + c.Config.ID[:8],
+			"cgroupsPath": "/" + guard.Name() + c.Config.ID[:8],
 			"namespaces":  []any{map[string]string{"type": "pid"}, map[string]string{"type": "mount"}},
 		},
 	}
