@@ -13,8 +13,9 @@ import (
 const deleteTime = 10 * time.Second
 
 // Delete removes the cgroup with all cgroups below it, and the parents that did
-// not exist before and are empty now; it stops the systemd unit. It waits for processes that are dying and kills none. What does not
-// exist is no error, nor is a cgroup that is only half made.
+// not exist before and are empty now; it stops the systemd unit. It waits for
+// processes that are dying and kills none. What does not exist is no error, nor is a
+// cgroup that is only half made.
 func (m *Manager) Delete() error {
 	_ = m.Close()
 	first := m.backend.stop()
@@ -26,6 +27,25 @@ func (m *Manager) Delete() error {
 	}
 	m.saved.removeParents()
 	return first
+}
+
+// RemoveEmpty removes a cgroup, by its absolute path in a hierarchy, where it has no
+// processes and no cgroups, and this process may. It is for one that many containers
+// have as their parent, of which the last does not know who made it. A container that
+// is made there meanwhile gets it anew.
+func RemoveEmpty(path string) error {
+	inner, err := innerPath(path, "")
+	if err != nil {
+		return err
+	}
+	paths, err := pathsOf(inner, hostVersion(), true)
+	if err != nil {
+		return err
+	}
+	for _, dir := range (Saved{Paths: paths}).directories() {
+		_ = rmdir(dir)
+	}
+	return nil
 }
 
 // remove removes the cgroup at path: by one call, unless there are cgroups

@@ -20,6 +20,8 @@ import (
 	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-containers/davit/conformance/guard"
 )
 
 // forever is a program that does nothing.
@@ -352,6 +354,33 @@ func TestKernelParents(t *testing.T) {
 	wantDirectories(t, parent, "", false)
 }
 
+// A parent goes with its last container.
+func TestKernelRemoveEmpty(t *testing.T) {
+	needView(t)
+	parent := filepath.Dir(testPath(t, "c"))
+	for _, dir := range everywhere(t, parent+"/one") {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"/one", ""} {
+		wantDirectories(t, parent, path, true)
+		if path != "" { // not while it has another
+			if err := RemoveEmpty(parent); err != nil {
+				t.Fatal(err)
+			}
+			wantDirectories(t, parent, path, true)
+		}
+		if err := RemoveEmpty(parent + path); err != nil {
+			t.Fatal(err)
+		}
+		wantDirectories(t, parent, path, false)
+	}
+	if err := RemoveEmpty("/"); err == nil {
+		t.Error("the root of the hierarchies is taken")
+	}
+}
+
 // wantDirectories checks whether a cgroup exists in every hierarchy.
 func wantDirectories(t *testing.T, parent, path string, want bool) {
 	t.Helper()
@@ -368,7 +397,7 @@ func TestKernelRelativePath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "davit-test-" + strconv.Itoa(os.Getpid())
+	name := guard.Name() + "relative"
 	m, err := New(Options{ID: name, Spec: &specs.Spec{}})
 	if err != nil {
 		t.Fatal(err)

@@ -32,11 +32,7 @@ func locate(o Options, driver Driver, v version) (Saved, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Unified {
-		s.Paths, err = unifiedPaths(inner)
-	} else {
-		s.Paths, err = legacyPaths(inner, s.Rootless)
-	}
+	s.Paths, err = pathsOf(inner, v, s.Rootless)
 	s.Parents = s.missingParents()
 	return s, err
 }
@@ -73,6 +69,14 @@ func innerPath(asked, id string) (string, error) {
 		return "", fmt.Errorf("linux.cgroupsPath %q is the root of the hierarchy, where no container can be", asked)
 	}
 	return filepath.Clean(asked), nil
+}
+
+// pathsOf places inner in every hierarchy.
+func pathsOf(inner string, v version, rootless bool) (map[string]string, error) {
+	if v == v2 {
+		return unifiedPaths(inner)
+	}
+	return legacyPaths(inner, rootless)
 }
 
 // unifiedPaths places inner in the v2 hierarchy. A relative one becomes a

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 		fmt.Printf("arranging the %s view: %v\n", view, err)
 		os.Exit(3)
 	}
-	os.Exit(m.Run())
+	os.Exit(guard.Run(m.Run))
 }
 
 // arrange changes what is mounted at /sys/fs/cgroup, in our mount namespace.
@@ -140,7 +140,7 @@ func specWith(t testing.TB, resources *specs.LinuxResources) *specs.Spec {
 // the end of the test, and whatever a failed test has left in it.
 func testPath(t testing.TB, name string) string {
 	t.Helper()
-	parent := "/davit-test-" + strconv.Itoa(os.Getpid()) + "-" + strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())
+	parent := "/" + guard.Name() + strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())
 	t.Cleanup(func() { sweep(t, parent) })
 	return parent + "/" + name
 }
@@ -166,13 +166,7 @@ func sweep(t testing.TB, parent string) {
 // everywhere returns the paths of an absolute cgroup path in all hierarchies.
 func everywhere(t testing.TB, path string) []string {
 	t.Helper()
-	var paths map[string]string
-	var err error
-	if cgroups.IsCgroup2UnifiedMode() {
-		paths, err = unifiedPaths(path)
-	} else {
-		paths, err = legacyPaths(path, false)
-	}
+	paths, err := pathsOf(path, hostVersion(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/davit-containers/davit/bundle/store"
+	"github.com/davit-containers/davit/libcontainer/cgroup"
 	"github.com/davit-containers/davit/shim/bundledir"
 	"github.com/davit-containers/davit/shim/container"
 	"github.com/davit-containers/davit/shim/engine"
@@ -40,9 +41,10 @@ func Prepare(ctx context.Context, c *container.Container) error {
 	return nil
 }
 
-// Ended is after each end of the container's program.
+// Ended is after each end of the container's program, whose cgroup is gone: the last one
+// takes the default parent away.
 func Ended(ctx context.Context, c *container.Container) error {
-	return errors.Join(links.Detach(ctx, c), unmountShm(c))
+	return errors.Join(links.Detach(ctx, c), unmountShm(c), cgroup.RemoveEmpty(cgroupParent))
 }
 
 // Rest is after the end of a container, or its making: nothing of it is mounted.
