@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/spf13/cobra"
+
+	"github.com/davit-containers/davit/shim/container"
 )
 
 // attaching has the flags of davit-shim attach.
@@ -37,15 +39,23 @@ func (p *program) attach(ctx context.Context, a attaching, ref string) error {
 	if err != nil {
 		return err
 	}
+	stdin := !a.noStdin && c.Config.Interactive
+	if err := p.checkTerminal(stdin, c.Config.Terminal); err != nil {
+		return err
+	}
+	s, err := c.State()
+	if err != nil {
+		return err
+	}
+	if s.Status == container.Paused {
+		return errors.New("cannot attach to a paused container, unpause it first")
+	}
 	client, err := running(c)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if s, err := c.State(); err != nil || s.Status == "paused" {
-		return fmt.Errorf("cannot attach to a paused container, unpause it first")
-	}
 	return p.foreground(ctx, client, c, attachment{
-		stdin: !a.noStdin && c.Config.Interactive, stdout: true, stderr: true, signals: a.sigProxy, detachKeys: a.detachKeys,
+		stdin: stdin, stdout: true, stderr: true, signals: a.sigProxy, detachKeys: a.detachKeys,
 	})
 }

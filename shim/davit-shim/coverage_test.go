@@ -112,8 +112,6 @@ var without = map[string]map[string]string{
 		"run --detach-keys":     "terminal has it of attach, exec and start",
 		"run --ip6":             "package links' tests",
 		"network connect --ip6": "package links' tests",
-		"attach --no-stdin":     "package supervise's tests of attached clients",
-		"attach --sig-proxy":    "start has the same",
 		"bundle --volatile":     "package rootfs' tests",
 		"bundle --cgroups-path": "package config's tests",
 		"bundle --progress":     "load has the same",

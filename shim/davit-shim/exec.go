@@ -51,6 +51,9 @@ func (p *program) exec(ctx context.Context, e *executing, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := p.checkTerminal(e.interactive && !e.detach, e.tty); err != nil {
+		return err
+	}
 	env, err := options.Environment(e.envFiles, e.env)
 	if err != nil {
 		return err

@@ -43,6 +43,9 @@ program which cannot be invoked, and 127 that of one which is not there. With
 
 func (p *program) runImage(ctx context.Context, r *runs, args []string) error {
 	a, err := r.attachment()
+	if err == nil && !r.detach {
+		err = p.checkTerminal(a.stdin, r.Terminal)
+	}
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,10 @@ func (p *program) startHere(ctx context.Context, s starting, ref string) error {
 	if err != nil {
 		return err
 	}
+	stdin := s.interactive && c.Config.Interactive
+	if err := p.checkTerminal(stdin, c.Config.Terminal); err != nil {
+		return err
+	}
 	l, err := c.Lock()
 	if err != nil {
 		return err
@@ -128,7 +132,7 @@ func (p *program) startHere(ctx context.Context, s starting, ref string) error {
 	defer client.Close()
 	l.Unlock()
 	return p.foreground(ctx, client, l.Container, attachment{
-		stdin: s.interactive && l.Config.Interactive, stdout: true, stderr: true, signals: s.sigProxy, detachKeys: s.detachKeys, first: true,
+		stdin: stdin, stdout: true, stderr: true, signals: s.sigProxy, detachKeys: s.detachKeys, first: true,
 	})
 }
 

@@ -13,11 +13,13 @@ type Flags struct {
 	// the container.
 	User   string
 	Groups []string
+	// Terminal is whether the program has one.
+	Terminal bool
 
 	entrypoint, workdir             string
 	entrypointGiven                 func() bool
 	env, envFiles                   []string
-	terminal, privileged, readOnly  bool
+	privileged, readOnly            bool
 	capAdd, capDrop, securityOpts   []string
 	ulimits, sysctls, annotations   []string
 	oomScoreAdj                     int
@@ -71,7 +73,7 @@ func (f *Flags) addProcess(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.workdir, "workdir", "w", "", "run the program in the directory `DIR` of the container")
 	fs.StringVarP(&f.User, "user", "u", "", "run the program as `USER[:GROUP]`, names of the container or numbers")
 	fs.StringArrayVar(&f.Groups, "group-add", nil, "be in `GROUP` too")
-	fs.BoolVarP(&f.terminal, "tty", "t", false, "give the program a terminal")
+	fs.BoolVarP(&f.Terminal, "tty", "t", false, "give the program a terminal")
 	fs.StringArrayVar(&f.ulimits, "ulimit", nil, "set a limit of the process, `NAME=SOFT[:HARD]`")
 	fs.IntVar(&f.oomScoreAdj, "oom-score-adj", 0, "how soon the kernel ends the program when memory is short, from -1000 to 1000")
 	fs.StringVar(&f.stopSignal, "stop-signal", "", "ask the program to end by `SIGNAL` (default is the image's, or SIGTERM)")
@@ -117,7 +119,7 @@ func (f *Flags) addSecurity(fs *pflag.FlagSet) {
 // Wanted is what the flags say, and the command of the arguments.
 func (f *Flags) Wanted(command []string) (*Wanted, error) {
 	w := &Wanted{}
-	w.Command, w.Cwd, w.Terminal = command, f.workdir, f.terminal
+	w.Command, w.Cwd, w.Terminal = command, f.workdir, f.Terminal
 	w.CapAdd, w.CapDrop, w.Privileged = f.capAdd, f.capDrop, f.privileged
 	w.ReadOnly, w.Hostname, w.Domainname, w.StopSignal = f.readOnly, f.hostname, f.domainname, f.stopSignal
 	if f.entrypointGiven() {
