@@ -67,7 +67,7 @@ func whiteoutOf(dir, base string) meaning {
 		return ordinary
 	case strings.HasPrefix(top, metaPrefix):
 		return leftOut
-	case strings.HasPrefix(dir, whiteoutPrefix), strings.Contains(dir, "/"+whiteoutPrefix):
+	case likeWhiteout(dir):
 		return misplaced
 	case base == opaqueName:
 		return opaque
@@ -77,6 +77,11 @@ func whiteoutOf(dir, base string) meaning {
 		return whiteout
 	}
 	return ordinary
+}
+
+// likeWhiteout tells whether a name in a path begins as those of whiteouts do.
+func likeWhiteout(path string) bool {
+	return strings.HasPrefix(path, whiteoutPrefix) || strings.Contains(path, "/"+whiteoutPrefix)
 }
 
 // whiteout remembers that a name of the layers below is gone.

@@ -163,11 +163,10 @@ func (u *unpacker) next() error {
 		return u.rootEntry()
 	}
 	dir, base := splitPath(path)
-	means := whiteoutOf(dir, base)
-	if u.o.FilesAlone && (means != ordinary || strings.HasPrefix(base, whiteoutPrefix)) {
+	if u.o.FilesAlone && likeWhiteout(path) {
 		return fmt.Errorf("%w: a layer cannot hold a name that begins with .wh.", ErrInvalid)
 	}
-	switch means {
+	switch whiteoutOf(dir, base) {
 	case leftOut:
 		return nil
 	case misplaced:

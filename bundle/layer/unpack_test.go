@@ -461,6 +461,19 @@ func TestInvalidLayers(t *testing.T) {
 	}
 }
 
+// TestFilesAlone: an archive of files removes none, and loses none for its name.
+func TestFilesAlone(t *testing.T) {
+	needRoot(t)
+	if _, err := plainForm(t, Options{FilesAlone: true}, Tar(t, root, File(".whole", ""), File("d/x.wh.y", ""))); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{".wh.x", "d/.wh.x", "d/.wh..wh..opq", ".wh.d/x", "d/.wh.e/x", ".wh..wh.aufs", ".wh..wh.plnk/1.2", ".wh..wh.orph/x"} {
+		if _, err := plainForm(t, Options{FilesAlone: true}, Tar(t, root, File(name, ""))); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestEntryErrorNamesTheEntry(t *testing.T) {
 	dir := openDir(t, t.TempDir())
 	_, err := Unpack(context.Background(), dir, bytes.NewReader(Tar(t, File("a/../../b", ""))), Options{})
