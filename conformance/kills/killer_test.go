@@ -2,7 +2,6 @@ package kills
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -38,7 +37,7 @@ func (m *machine) supervisors() map[string]*pair {
 		if all[id] == nil {
 			all[id] = &pair{}
 		}
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "davit-keeper\n" {
+		if bytes.HasPrefix(data, []byte("davit-keeper\x00")) { // its comm is set later
 			all[id].keeper = pid
 		} else {
 			all[id].supervisor = pid
