@@ -2,6 +2,7 @@ package kills
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,6 +38,9 @@ func (m *machine) supervisors() map[string]*pair {
 		if all[id] == nil {
 			all[id] = &pair{}
 		}
+		if forked(pid, args) {
+			continue
+		}
 		if bytes.HasPrefix(data, []byte("davit-keeper\x00")) { // its comm is set later
 			all[id].keeper = pid
 		} else {
@@ -44,6 +48,16 @@ func (m *machine) supervisors() map[string]*pair {
 		}
 	}
 	return all
+}
+
+// forked tells whether a process is a child that has the supervisor's command line until
+// it executes a program: who is killed is the supervisor.
+func forked(pid int, args [][]byte) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := bytes.Cut(status, []byte("\nPPid:"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	parent, _ := os.ReadFile("/proc/" + string(bytes.TrimSpace(line)) + "/cmdline")
+	return bytes.HasSuffix(parent, bytes.Join(args, []byte{0})) && !bytes.HasPrefix(parent, []byte("davit-keeper\x00"))
 }
 
 // killer kills supervisors, and now and then a keeper with or without its

@@ -54,6 +54,9 @@ func (p *process) startExec(done func(pid int, err error)) {
 		}
 		if err != nil {
 			t.journal.add(record{Kind: recordNotStarted, Exec: p.id})
+			if t.init.over() {
+				err = t.notRunning()
+			}
 			p.failExec()
 			done(0, err)
 			p.settle(stopped)
@@ -106,6 +109,7 @@ func (p *process) removeExec(done func(pid int, exit Exit, err error)) {
 		os.Remove(p.pidFile())
 		p.discard()
 		done(p.pid, p.exit, nil)
+		p.dismiss()
 	}
 	if p.io == nil || p.pid == 0 {
 		finish(0)

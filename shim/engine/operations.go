@@ -43,7 +43,7 @@ func (e *Engine) StartTraced(id, exec string, trace Trace, done func(pid int, er
 	}
 	init := p.task.init
 	if init.ended {
-		refused(refuse(FailedPrecondition, "container %s init process is not running: failed precondition", id))
+		refused(p.task.notRunning())
 		return
 	}
 	init.try(opExec, func() {

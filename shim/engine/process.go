@@ -58,6 +58,25 @@ func (p *process) settle(s state) {
 	if p.ended && !p.told {
 		p.conclude()
 	}
+	p.tryAgain()
+}
+
+// over tells whether the process has ended, also where the loop has not heard of it yet.
+func (p *process) over() bool {
+	if p.ended || p.pidfd == nil {
+		return p.ended
+	}
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.pidfd.Fd()), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
+}
+
+// dismiss is the end of a process's removal: what has waited for that is refused.
+func (p *process) dismiss() {
+	p.state = removed
+	p.tryAgain()
+}
+
+func (p *process) tryAgain() {
 	queue := p.queue
 	p.queue = nil
 	for _, f := range queue {

@@ -14,6 +14,7 @@ const (
 	checkpointing
 	stopped
 	deleting
+	removed
 	states
 )
 
@@ -60,6 +61,15 @@ func busy(s state) [operations]verdict {
 		row[op] = verdict{later: true}
 	}
 	row[opKill], row[opResize] = to(s), to(s)
+	return row
+}
+
+// never is the row of a process that is no more.
+func never() [operations]verdict {
+	var row [operations]verdict
+	for op := range row {
+		row[op] = gone("process already deleted: not found")
+	}
 	return row
 }
 
@@ -116,6 +126,7 @@ var ofContainers = table{
 		opResize:     to(stopped),
 	},
 	deleting: busy(deleting),
+	removed:  never(),
 }
 
 // ofExecs is the table of further processes.
@@ -140,12 +151,13 @@ var ofExecs = table{
 		opResize: no("cannot resize a stopped container"),
 	},
 	deleting: busy(deleting),
+	removed:  never(),
 }
 
 // passing tells whether a state passes by itself: its operation is under way.
 func (s state) passing() bool {
 	switch s {
-	case created, running, paused, stopped:
+	case created, running, paused, stopped, removed:
 		return false
 	}
 	return true

@@ -1,6 +1,9 @@
 package engine
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // Every operation has an answer in every state that lasts: it is refused, or
 // leads somewhere from where it comes back.
@@ -27,6 +30,33 @@ func TestTables(t *testing.T) {
 				t.Errorf("exec, state %d: operation %d has no verdict", s, op)
 			}
 		}
+	}
+}
+
+// What came while a process was being removed is refused when it has gone.
+func TestWaitsForARemoval(t *testing.T) {
+	c := &task{execs: map[string]*process{}}
+	c.init = &process{task: c, table: &ofContainers, state: deleting}
+	exec := c.newExec("x", 2, Streams{}, nil)
+	exec.state, c.execs["x"] = deleting, exec
+	var refusals []error
+	refused := func(err error) { refusals = append(refusals, err) }
+	for _, p := range []*process{c.init, exec} {
+		for _, op := range []operation{opStart, opExec, opDelete} {
+			p.try(op, func() { t.Errorf("operation %d is done", op) }, refused)
+		}
+	}
+	if len(refusals) != 0 {
+		t.Errorf("refused at once: %v", refusals)
+	}
+	c.dismiss()
+	for _, err := range refusals {
+		if r := (*Refusal)(nil); !errors.As(err, &r) || r.Kind != NotFound {
+			t.Errorf("got %v", err)
+		}
+	}
+	if len(refusals) != 6 {
+		t.Errorf("%d were refused", len(refusals))
 	}
 }
 

@@ -177,6 +177,7 @@ func (t *task) abandon(then func()) {
 		}
 		t.forget()
 		then()
+		t.dismiss()
 	})
 }
 
@@ -196,6 +197,19 @@ func (t *task) forget() {
 	t.engine.Keeper.Drop(key(t.init.number, journalKey))
 	os.Remove(t.journal.path)
 	delete(t.engine.tasks, t.create.ID)
+}
+
+// notRunning refuses what needs the container's first process.
+func (t *task) notRunning() error {
+	return refuse(FailedPrecondition, "container %s init process is not running: failed precondition", t.create.ID)
+}
+
+// dismiss refuses what waited for the container's end, or its processes'.
+func (t *task) dismiss() {
+	for _, p := range t.execs {
+		p.dismiss()
+	}
+	t.init.dismiss()
 }
 
 // alone tells whether none of the further processes runs. Those that do not
@@ -285,6 +299,7 @@ func (t *task) remove(trace Trace, done func(pid int, exit Exit, err error)) {
 		t.forget()
 		e.Publish(Event{Kind: Deleted, Task: t.create.ID, Pid: pid, Exit: exit})
 		done(pid, exit, nil)
+		t.dismiss()
 	}
 	if p.io == nil {
 		finish()
