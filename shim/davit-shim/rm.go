@@ -92,10 +92,12 @@ func (p *program) end(ctx context.Context, c *container.Container) error {
 
 // dispose removes one container.
 func (p *program) dispose(ctx context.Context, d disposal, c *container.Container) error {
+	before := finished
 	if d.force {
-		if err := p.end(ctx, c); err != nil {
-			return err
-		}
+		before = p.end
+	}
+	if err := before(ctx, c); err != nil {
+		return err
 	}
 	l, err := c.Lock()
 	if errors.Is(err, container.ErrNotExist) && d.force {
@@ -113,6 +115,19 @@ func (p *program) dispose(ctx context.Context, d disposal, c *container.Containe
 	}
 	note(l.Container, "destroy", nil)
 	return nil
+}
+
+// finished waits until nothing is left to be done of a container that has ended.
+func finished(ctx context.Context, c *container.Container) error {
+	if err := removable(c); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := settled(bounded, c); bounded.Err() == nil {
+		return err
+	}
+	return ctx.Err() // whoever removes it says that it is supervised
 }
 
 // removable tells why a container cannot be removed.

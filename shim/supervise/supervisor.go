@@ -108,7 +108,7 @@ func (s *supervisor) giveUp(cause error) error {
 	}
 	s.state.Error, s.state.ExitCode = cause.Error(), otherFailure
 	s.save()
-	s.unmark()
+	s.unlock() // before anybody can see that the socket is gone
 	for key := range s.keeper.Kept {
 		s.keeper.Drop(key)
 	}
