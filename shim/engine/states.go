@@ -65,10 +65,10 @@ func busy(s state) [operations]verdict {
 }
 
 // never is the row of a process that is no more.
-func never() [operations]verdict {
+func never(text string) [operations]verdict {
 	var row [operations]verdict
 	for op := range row {
-		row[op] = gone("process already deleted: not found")
+		row[op] = gone(text)
 	}
 	return row
 }
@@ -126,7 +126,7 @@ var ofContainers = table{
 		opResize:     to(stopped),
 	},
 	deleting: busy(deleting),
-	removed:  never(),
+	removed:  never("init process is not running: not found"),
 }
 
 // ofExecs is the table of further processes.
@@ -151,7 +151,7 @@ var ofExecs = table{
 		opResize: no("cannot resize a stopped container"),
 	},
 	deleting: busy(deleting),
-	removed:  never(),
+	removed:  never("process already finished: not found"),
 }
 
 // passing tells whether a state passes by itself: its operation is under way.
