@@ -1,8 +1,6 @@
 package image
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,23 +12,13 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/davit-containers/davit/bundle/internal/inmemory"
 )
 
-// memory has blobs by their digests.
-type memory map[v1.Hash][]byte
-
-func (m memory) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	raw, ok := m[d.Digest]
-	if !ok {
-		return nil, fmt.Errorf("no blob %s", d.Digest)
-	}
-	return io.NopCloser(bytes.NewReader(raw[offset:])), nil
-}
-
-func (m memory) add(raw string, mediaType types.MediaType) v1.Descriptor {
-	d, _ := Describe([]byte(raw), mediaType)
-	m[d.Digest] = []byte(raw)
-	return d
+// add adds a blob.
+func add(m inmemory.Blobs, raw string, mediaType types.MediaType) v1.Descriptor {
+	return m.Add([]byte(raw), mediaType)
 }
 
 func text(v any) string {
@@ -47,8 +35,8 @@ const (
 const goodConfig = `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["` + zero + `","` + one + `"]},"config":{"Cmd":["sh"]}}`
 
 // manifest is the text of a manifest whose configuration is a blob of m.
-func manifest(m memory, config string) string {
-	c := m.add(config, types.OCIConfigJSON)
+func manifest(m inmemory.Blobs, config string) string {
+	c := add(m, config, types.OCIConfigJSON)
 	return `{"schemaVersion":2,"mediaType":"` + string(types.OCIManifestSchema1) + `","config":` + text(c) + `,"layers":[` +
 		`{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"` + zero + `","size":10},` +
 		`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"` + one + `","size":0}]}`
@@ -97,13 +85,13 @@ func TestManifestsThatAreRefused(t *testing.T) {
 		{"a huge configuration", goodConfig, [2]string{fmt.Sprintf(`"size":%d`, len(goodConfig)), `"size":99999999`}, "more than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := memory{}
+			m := inmemory.Blobs{}
 			raw := manifest(m, test.config)
 			if test.change[0] != "" && !strings.Contains(raw, test.change[0]) {
 				t.Fatalf("no %q in %s", test.change[0], raw)
 			}
 			raw = strings.Replace(raw, test.change[0], test.change[1], 1)
-			_, err := Resolve(t.Context(), m, m.add(raw, types.OCIManifestSchema1), Host())
+			_, err := Resolve(t.Context(), m, add(m, raw, types.OCIManifestSchema1), Host())
 			if !IsRejected(err) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want a rejection with %q", err, test.says)
 			}
@@ -112,8 +100,8 @@ func TestManifestsThatAreRefused(t *testing.T) {
 }
 
 func TestGoodManifest(t *testing.T) {
-	m := memory{}
-	d := m.add(manifest(m, goodConfig), types.OCIManifestSchema1)
+	m := inmemory.Blobs{}
+	d := add(m, manifest(m, goodConfig), types.OCIManifestSchema1)
 	img, err := Resolve(t.Context(), m, d, Host())
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +110,7 @@ func TestGoodManifest(t *testing.T) {
 		t.Errorf("got %+v", img)
 	}
 	// As umoci and older tools write it.
-	d = m.add(strings.Replace(manifest(m, goodConfig), `"mediaType":"`+string(types.OCIManifestSchema1)+`",`, "", 1), types.OCIManifestSchema1)
+	d = add(m, strings.Replace(manifest(m, goodConfig), `"mediaType":"`+string(types.OCIManifestSchema1)+`",`, "", 1), types.OCIManifestSchema1)
 	if _, err := Resolve(t.Context(), m, d, Host()); err != nil {
 		t.Errorf("without a media type: %v", err)
 	}
@@ -134,11 +122,11 @@ func TestGoodManifest(t *testing.T) {
 }
 
 func TestDocker(t *testing.T) {
-	m := memory{}
+	m := inmemory.Blobs{}
 	raw := strings.NewReplacer(string(types.OCIManifestSchema1), string(types.DockerManifestSchema2),
 		string(types.OCIConfigJSON), string(types.DockerConfigJSON),
 		string(types.OCILayer), string(types.DockerLayer)).Replace(manifest(m, goodConfig))
-	d := m.add(raw, types.DockerManifestSchema2)
+	d := add(m, raw, types.DockerManifestSchema2)
 	img, err := Resolve(t.Context(), m, d, Host())
 	if err != nil {
 		t.Fatal(err)
@@ -157,10 +145,10 @@ func TestDocker(t *testing.T) {
 }
 
 func TestSchema1(t *testing.T) {
-	m := memory{}
+	m := inmemory.Blobs{}
 	raw := `{"schemaVersion":1,"name":"a","tag":"b","fsLayers":[],"history":[],"signatures":[]}`
 	for _, mediaType := range []types.MediaType{types.DockerManifestSchema1, types.DockerManifestSchema1Signed, types.DockerManifestSchema2} {
-		_, err := Resolve(t.Context(), m, m.add(raw, mediaType), Host())
+		_, err := Resolve(t.Context(), m, add(m, raw, mediaType), Host())
 		if !IsRejected(err) || !strings.Contains(err.Error(), "schema version 1") {
 			t.Errorf("%s: got %v", mediaType, err)
 		}
@@ -168,10 +156,10 @@ func TestSchema1(t *testing.T) {
 }
 
 // index is an index of images for some platforms.
-func index(m memory, platforms ...string) (v1.Descriptor, map[string]v1.Hash) {
+func index(m inmemory.Blobs, platforms ...string) (v1.Descriptor, map[string]v1.Hash) {
 	list, digests := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}, map[string]v1.Hash{}
 	for _, p := range platforms {
-		d := m.add(manifest(m, strings.Replace(goodConfig, `"sh"`, `"`+p+`"`, 1)), types.OCIManifestSchema1)
+		d := add(m, manifest(m, strings.Replace(goodConfig, `"sh"`, `"`+p+`"`, 1)), types.OCIManifestSchema1)
 		if p != "" {
 			platform, _ := v1.ParsePlatform(p)
 			d.Platform = platform
@@ -179,7 +167,7 @@ func index(m memory, platforms ...string) (v1.Descriptor, map[string]v1.Hash) {
 		digests[p] = d.Digest
 		list.Manifests = append(list.Manifests, d)
 	}
-	return m.add(text(list), types.OCIImageIndex), digests
+	return add(m, text(list), types.OCIImageIndex), digests
 }
 
 func TestPlatforms(t *testing.T) {
@@ -199,7 +187,7 @@ func TestPlatforms(t *testing.T) {
 		{"the first", "linux/amd64 linux/amd64", "linux/amd64", "linux/amd64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := memory{}
+			m := inmemory.Blobs{}
 			d, digests := index(m, strings.Fields(test.have)...)
 			want, err := ParsePlatform(test.want)
 			if err != nil {
@@ -223,7 +211,7 @@ func TestPlatforms(t *testing.T) {
 			}
 		})
 	}
-	m := memory{}
+	m := inmemory.Blobs{}
 	d, _ := index(m, "")
 	if _, err := Resolve(t.Context(), m, d, Host()); err != nil {
 		t.Errorf("one without a platform: %v", err)
@@ -231,22 +219,22 @@ func TestPlatforms(t *testing.T) {
 }
 
 func TestIndexesThatAreRefused(t *testing.T) {
-	m := memory{}
+	m := inmemory.Blobs{}
 	good, _ := index(m, "linux/amd64")
 	raw := string(m[good.Digest])
 	nested := good
 	for range 6 {
 		nested.Platform = &v1.Platform{OS: "linux", Architecture: "amd64"}
-		nested = m.add(text(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{nested}}), types.OCIImageIndex)
+		nested = add(m, text(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{nested}}), types.OCIImageIndex)
 	}
 	for _, d := range []v1.Descriptor{
 		nested,
-		m.add(strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"config":{}`, 1), types.OCIImageIndex),
-		m.add(strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"layers":[]`, 1), types.OCIImageIndex),
-		m.add(strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"artifactType":"x"`, 1), types.OCIImageIndex),
-		m.add(strings.Replace(raw, `"size":`, `"size":-`, 1), types.OCIImageIndex),
-		m.add(raw, types.OCIManifestSchema1),
-		m.add(raw, "application/json"),
+		add(m, strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"config":{}`, 1), types.OCIImageIndex),
+		add(m, strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"layers":[]`, 1), types.OCIImageIndex),
+		add(m, strings.Replace(raw, `"schemaVersion":2`, `"schemaVersion":2,"artifactType":"x"`, 1), types.OCIImageIndex),
+		add(m, strings.Replace(raw, `"size":`, `"size":-`, 1), types.OCIImageIndex),
+		add(m, raw, types.OCIManifestSchema1),
+		add(m, raw, "application/json"),
 	} {
 		if _, err := Resolve(t.Context(), m, d, v1.Platform{OS: "linux", Architecture: "amd64"}); !IsRejected(err) {
 			t.Errorf("%s: got %v, want a rejection", m[d.Digest], err)
@@ -255,8 +243,8 @@ func TestIndexesThatAreRefused(t *testing.T) {
 }
 
 func TestVerifier(t *testing.T) {
-	m := memory{}
-	d := m.add("content", "")
+	m := inmemory.Blobs{}
+	d := add(m, "content", "")
 	for _, test := range []struct {
 		name, content string
 		good          bool
@@ -339,7 +327,7 @@ func TestChainIDs(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	m := memory{}
+	m := inmemory.Blobs{}
 	d, _ := index(m, "linux/amd64", "linux/arm64")
 	f.Add([]byte(manifest(m, goodConfig)), []byte(goodConfig))
 	f.Add(m[d.Digest], []byte(`{"rootfs":{"type":"layers","diff_ids":[null]}}`))

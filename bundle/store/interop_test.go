@@ -20,7 +20,7 @@ import (
 	"github.com/davit-containers/davit/bundle/image/archive"
 	"github.com/davit-containers/davit/bundle/image/layout"
 	"github.com/davit-containers/davit/bundle/image/source"
-
+	"github.com/davit-containers/davit/bundle/internal/inmemory"
 	"github.com/davit-containers/davit/conformance/needs"
 )
 
@@ -40,7 +40,7 @@ func run(t testing.TB, name string, args ...string) string {
 // with is an image of the same layers in another compression.
 func with(t testing.TB, img *image.Image, c Compression) *image.Image {
 	t.Helper()
-	m, layers := memory{}, []v1.Descriptor{}
+	m, layers := inmemory.Blobs{}, []v1.Descriptor{}
 	for i := range img.LayerDescriptors() {
 		r, err := img.LayerByDiffID(img.DiffIDs()[i])
 		if err != nil {
@@ -57,7 +57,7 @@ func with(t testing.TB, img *image.Image, c Compression) *image.Image {
 		}
 		io.Copy(w, plain)
 		w.Close()
-		layers = append(layers, m.add(out.Bytes(), mediaType))
+		layers = append(layers, m.Add(out.Bytes(), mediaType))
 	}
 	config, _ := img.RawConfigFile()
 	out, err := image.FromConfig(m, config, layers)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/davit-containers/davit/bundle/image"
 	"github.com/davit-containers/davit/bundle/image/registry"
+	"github.com/davit-containers/davit/bundle/internal/inmemory"
 	"github.com/davit-containers/davit/bundle/progress"
 	debian "github.com/davit-containers/davit/conformance/registry"
 )
@@ -61,11 +62,11 @@ func TestRegistryKilledHalfway(t *testing.T) {
 	d := debian.New(t, t.TempDir())
 	const size = 8 << 20
 	ctx, s := t.Context(), open(t)
-	m := memory{}
+	m := inmemory.Blobs{}
 	layers, config := []v1.Descriptor{}, &v1.ConfigFile{OS: "linux", RootFS: v1.RootFS{Type: "layers"}}
 	for seed := range uint64(2) {
 		raw := noise(size, seed)
-		l := m.add(raw, types.OCIUncompressedLayer)
+		l := m.Add(raw, types.OCIUncompressedLayer)
 		layers, config.RootFS.DiffIDs = append(layers, l), append(config.RootFS.DiffIDs, l.Digest)
 	}
 	sent, err := image.New(m, &image.Config{ConfigFile: *config}, layers)

@@ -4,10 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -21,28 +19,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
-
+	"github.com/davit-containers/davit/bundle/internal/inmemory"
 	"github.com/davit-containers/davit/conformance/guard"
 	"github.com/davit-containers/davit/conformance/needs"
 )
-
-// memory has blobs by their digests.
-type memory map[v1.Hash][]byte
-
-func (m memory) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	raw, ok := m[d.Digest]
-	if !ok {
-		return nil, fmt.Errorf("no blob %s", d.Digest)
-	}
-	return io.NopCloser(bytes.NewReader(raw[min(offset, int64(len(raw))):])), nil
-}
-
-// add adds a blob.
-func (m memory) add(raw []byte, mediaType types.MediaType) v1.Descriptor {
-	d, _ := image.Describe(raw, mediaType)
-	m[d.Digest] = raw
-	return d
-}
 
 // archiveOf is a layer with some files of a few bytes, which seed varies.
 func archiveOf(files int, seed uint64) []byte {
@@ -82,11 +62,11 @@ func zipped(raw []byte) []byte {
 // layered is an image of some archives, in gzip.
 func layered(t testing.TB, archives ...[]byte) *image.Image {
 	t.Helper()
-	m, config, layers := memory{}, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
+	m, config, layers := inmemory.Blobs{}, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
 	for _, a := range archives {
 		diffID, _ := image.Sum("sha256", a)
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
-		layers = append(layers, m.add(zipped(a), types.OCILayer))
+		layers = append(layers, m.Add(zipped(a), types.OCILayer))
 	}
 	img, err := image.New(m, &image.Config{ConfigFile: *config}, layers)
 	if err != nil {
@@ -280,8 +260,8 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 	}
 	l.Close()
 	liar := layered(t, secret)
-	m := memory{}
-	other := m.add(zipped(archiveOf(10, 2)), types.OCILayer)
+	m := inmemory.Blobs{}
+	other := m.Add(zipped(archiveOf(10, 2)), types.OCILayer)
 	liar, err = image.New(m, liar.OwnConfig(), []v1.Descriptor{other})
 	if err != nil {
 		t.Fatal(err)
@@ -289,8 +269,8 @@ func TestLayerIsWhatTheImageSays(t *testing.T) {
 	if _, err := s.Layers(ctx, add(t, s, liar, "b"), LayerOptions{}); !image.IsRejected(err) {
 		t.Errorf("got %v, want a rejection", err)
 	}
-	m = memory{}
-	recompressed := m.add(secret, types.OCIUncompressedLayer)
+	m = inmemory.Blobs{}
+	recompressed := m.Add(secret, types.OCIUncompressedLayer)
 	honest, err := image.New(m, liar.OwnConfig(), []v1.Descriptor{recompressed})
 	if err != nil {
 		t.Fatal(err)
@@ -308,33 +288,33 @@ func TestRejectedImageLeavesNothing(t *testing.T) {
 	shared := archiveOf(10, 1)
 	for _, test := range []struct {
 		name  string
-		spoil func(m memory, c *v1.ConfigFile, layers []v1.Descriptor)
+		spoil func(m inmemory.Blobs, c *v1.ConfigFile, layers []v1.Descriptor)
 	}{
-		{"a blob of another digest", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+		{"a blob of another digest", func(m inmemory.Blobs, _ *v1.ConfigFile, layers []v1.Descriptor) {
 			raw := slices.Clone(m[layers[2].Digest])
 			raw[len(raw)/2] ^= 1
 			m[layers[2].Digest] = raw
 		}},
-		{"a blob that is too long", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+		{"a blob that is too long", func(m inmemory.Blobs, _ *v1.ConfigFile, layers []v1.Descriptor) {
 			m[layers[2].Digest] = append(slices.Clone(m[layers[2].Digest]), make([]byte, 5<<20)...)
 		}},
-		{"a blob that is too short", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+		{"a blob that is too short", func(m inmemory.Blobs, _ *v1.ConfigFile, layers []v1.Descriptor) {
 			m[layers[2].Digest] = m[layers[2].Digest][:100]
 		}},
-		{"a size that is too small for a blob that is there", func(_ memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+		{"a size that is too small for a blob that is there", func(_ inmemory.Blobs, _ *v1.ConfigFile, layers []v1.Descriptor) {
 			layers[0].Size--
 		}},
-		{"another diff_id", func(_ memory, c *v1.ConfigFile, _ []v1.Descriptor) {
+		{"another diff_id", func(_ inmemory.Blobs, c *v1.ConfigFile, _ []v1.Descriptor) {
 			c.RootFS.DiffIDs[2], _ = image.Sum("sha256", nil)
 		}},
-		{"a gzip without its end", func(m memory, _ *v1.ConfigFile, layers []v1.Descriptor) {
+		{"a gzip without its end", func(m inmemory.Blobs, _ *v1.ConfigFile, layers []v1.Descriptor) {
 			whole := m[layers[2].Digest]
-			layers[2] = m.add(whole[:len(whole)-8], types.OCILayer)
+			layers[2] = m.Add(whole[:len(whole)-8], types.OCILayer)
 		}},
-		{"no archive", func(m memory, c *v1.ConfigFile, layers []v1.Descriptor) {
+		{"no archive", func(m inmemory.Blobs, c *v1.ConfigFile, layers []v1.Descriptor) {
 			junk := bytes.Repeat([]byte("junk"), 1000)
 			c.RootFS.DiffIDs[2], _ = image.Sum("sha256", junk)
-			layers[2] = m.add(zipped(junk), types.OCILayer)
+			layers[2] = m.Add(zipped(junk), types.OCILayer)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -345,11 +325,11 @@ func TestRejectedImageLeavesNothing(t *testing.T) {
 			}
 			l.Close()
 			before := listing(t, s)
-			m, config, layers := memory{}, &v1.ConfigFile{OS: "linux", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
+			m, config, layers := inmemory.Blobs{}, &v1.ConfigFile{OS: "linux", RootFS: v1.RootFS{Type: "layers"}}, []v1.Descriptor{}
 			for _, a := range [][]byte{shared, archiveOf(10, 2), archiveOf(10, 3)} {
 				diffID, _ := image.Sum("sha256", a)
 				config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
-				layers = append(layers, m.add(zipped(a), types.OCILayer))
+				layers = append(layers, m.Add(zipped(a), types.OCILayer))
 			}
 			test.spoil(m, config, layers)
 			img, err := image.New(m, &image.Config{ConfigFile: *config}, layers)

@@ -1,12 +1,10 @@
 package layout
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,28 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-containers/davit/bundle/image"
+	"github.com/davit-containers/davit/bundle/internal/inmemory"
 	"github.com/davit-containers/davit/bundle/progress"
 )
 
-// memory has blobs by their digests.
-type memory map[v1.Hash][]byte
-
-func (m memory) OpenBlob(_ context.Context, d v1.Descriptor, offset int64) (io.ReadCloser, error) {
-	raw, ok := m[d.Digest]
-	if !ok {
-		return nil, fmt.Errorf("no blob %s", d.Digest)
-	}
-	return io.NopCloser(bytes.NewReader(raw[offset:])), nil
-}
-
 // anImage is one with a layer, which need be no archive here, and its layer's blobs.
-func anImage(t *testing.T, content string) (*image.Image, memory) {
+func anImage(t *testing.T, content string) (*image.Image, inmemory.Blobs) {
 	t.Helper()
-	d, err := image.Describe([]byte(content), types.OCIUncompressedLayer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := memory{d.Digest: []byte(content)}
+	m := inmemory.Blobs{}
+	d := m.Add([]byte(content), types.OCIUncompressedLayer)
 	config := &v1.ConfigFile{OS: "linux", Architecture: image.Host().Architecture, RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{d.Digest}}}
 	img, err := image.New(m, &image.Config{ConfigFile: *config}, []v1.Descriptor{d})
 	if err != nil {
