@@ -19,25 +19,6 @@ import (
 	"github.com/davit-containers/davit/libcontainer/criu"
 )
 
-// needCriu skips where criu does not work, with what it says is missing.
-func needCriu(t *testing.T) {
-	t.Helper()
-	needs.Root(t, "it makes containers")
-	if _, err := criu.Find(); err != nil {
-		t.Skip(err)
-	}
-	out, err := exec.Command("criu", "check").CombinedOutput()
-	if err == nil {
-		return
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "Error") && !strings.Contains(line, "exited, status") {
-			t.Skipf("criu does not know this kernel: %s", strings.TrimSpace(line))
-		}
-	}
-	t.Fatalf("criu check: %v: %s", err, out)
-}
-
 // streams are pipes to a container and back.
 type streams struct {
 	in, out   *os.File // this process's ends
@@ -81,7 +62,7 @@ while read line; do echo $line; done |
 while read line; do n=$((n + 1)); echo $n $line >&5; echo $n $line; done`
 
 func TestCheckpointRestore(t *testing.T) {
-	needCriu(t)
+	needs.CRIU(t)
 	b := newBox(t)
 	b.config.Process.Args = []string{"sh", "-c", witness}
 	b.config.Root.Readonly = false
@@ -264,7 +245,7 @@ func TestKilledAtEvents(t *testing.T) {
 		dieAtEvent(t)
 		return
 	}
-	needCriu(t)
+	needs.CRIU(t)
 	for _, command := range []string{"checkpoint", "restore"} {
 		for _, event := range killEvents(command) {
 			t.Run(command+" "+event, func(t *testing.T) {

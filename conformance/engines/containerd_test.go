@@ -193,10 +193,7 @@ func TestContainerdShimAndKeeperKilled(t *testing.T) {
 // A container that was written to an image goes on where it was: what it knew is in
 // its memory alone.
 func TestContainerdCheckpoint(t *testing.T) {
-	needs.Root(t, "criu is asked what the kernel can do")
-	if out, err := exec.Command(needs.Program(t, "criu"), "check").CombinedOutput(); err != nil {
-		t.Skipf("needs a criu that knows this kernel: %s", out)
-	}
+	needs.CRIU(t)
 	e := containerd(t)
 	e.must(0, "", "run", "-d", "--runtime", runtime, box, "kept", "/bin/sh", "-c",
 		"token=$(cat /proc/sys/kernel/random/uuid); echo $token >/token; while :; do [ -e /ask ] && echo $token >/answer; sleep 0.1; done")
